@@ -1,0 +1,33 @@
+"""n2v_tk: remove noise from images without clean targets.
+
+The public names are imported when first used, so ``import n2v_tk`` is instant.
+"""
+
+from __future__ import annotations
+
+__version__ = "0.1.0"
+
+_LAZY = {
+    "N2V": ".models.n2v",
+    "N2VConfig": ".config.n2v",
+    "denoise": ".models.one_call",
+    "read_image": ".io",
+    "write_image": ".io",
+    "psnr": ".evaluation.metrics",
+}
+
+__all__ = ["__version__", *_LAZY]
+
+
+def __getattr__(name):
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(_LAZY[name], __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__():
+    return sorted({*globals(), *__all__})

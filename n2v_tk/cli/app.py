@@ -1,0 +1,214 @@
+"""The commands of `n2v-tk` and their options."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+from rich.console import Console
+
+from .. import __version__
+from ..errors import N2VTKError
+
+app = typer.Typer(
+    help="Remove noise from images without clean images to learn from.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+)
+console = Console(stderr=True)
+
+Inputs = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="IN...", help="Images: files, folders or quoted globs. TIFF, OME-TIFF, PNG, NPY."
+    ),
+]
+Output = Annotated[
+    Path,
+    typer.Option(
+        "--output", "-o", help="A file for one image, else a folder; made if it is not there."
+    ),
+]
+Axes = Annotated[
+    Optional[str],
+    typer.Option(help="Axes of the images, e.g. ZYX or TCYX, where the files do not say."),
+]
+Method = Annotated[
+    str,
+    typer.Option(
+        help="n2v; n2v2 (no checkerboard); structn2v (noise along lines, see --struct-axis)."
+    ),
+]
+Epochs = Annotated[Optional[int], typer.Option(min=1, help="Epochs of training.")]
+Steps = Annotated[Optional[int], typer.Option(min=1, help="Training steps per epoch.")]
+Seed = Annotated[Optional[int], typer.Option(min=0, help="Seed of everything that is drawn.")]
+Device = Annotated[
+    Optional[str], typer.Option(help="cpu, gpu, or one GPU by number: gpu:1. Default: GPU if any.")
+]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace outputs that are there.")]
+Dimensions = Annotated[
+    Optional[int],
+    typer.Option(
+        "--dim", min=2, max=3, help="Train on planes (2) or volumes (3). Default: 3 from 8 planes."
+    ),
+]
+Patch = Annotated[
+    Optional[str], typer.Option(help="Training patch, e.g. 64,64 or 16,64,64. Default: fits.")
+]
+StructAxis = Annotated[
+    str, typer.Option(help="structn2v: axis along which the noise runs: X, Y or Z.")
+]
+StructLength = Annotated[int, typer.Option(help="structn2v: odd number of pixels to hide.")]
+Tta = Annotated[bool, typer.Option("--tta", help="Average over turns and flips: better, slower.")]
+Dtype = Annotated[
+    Optional[str],
+    typer.Option(help="Type of the result: float32, or 'same' as the input. PNG: same."),
+]
+
+
+@app.command()
+def denoise(
+    inputs: Inputs,
+    output: Output,
+    axes: Axes = None,
+    method: Method = "n2v",
+    epochs: Epochs = None,
+    steps: Steps = None,
+    seed: Seed = None,
+    dim: Dimensions = None,
+    patch: Patch = None,
+    struct_axis: StructAxis = "X",
+    struct_length: StructLength = 11,
+    tta: Tta = False,
+    dtype: Dtype = None,
+    save_model: Annotated[
+        Optional[Path], typer.Option(help="Keep the model in this folder.")
+    ] = None,
+    device: Device = None,
+    overwrite: Overwrite = False,
+):
+    """Train on noisy images and write them denoised."""
+    from . import commands
+
+    training = commands.training_options(
+        method, epochs, steps, seed, dim, patch, struct_axis, struct_length
+    )
+    commands.denoise(
+        console, inputs, output, axes, training, tta, dtype, save_model, device, overwrite
+    )
+
+
+@app.command()
+def train(
+    inputs: Inputs,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Model folder to write.")],
+    axes: Axes = None,
+    method: Method = "n2v",
+    epochs: Epochs = None,
+    steps: Steps = None,
+    seed: Seed = None,
+    dim: Dimensions = None,
+    patch: Patch = None,
+    struct_axis: StructAxis = "X",
+    struct_length: StructLength = 11,
+    device: Device = None,
+    overwrite: Overwrite = False,
+):
+    """Train a model on noisy images and keep it in a folder."""
+    from . import commands
+
+    training = commands.training_options(
+        method, epochs, steps, seed, dim, patch, struct_axis, struct_length
+    )
+    commands.train(console, inputs, output, axes, training, device, overwrite)
+
+
+@app.command()
+def predict(
+    inputs: Inputs,
+    model: Annotated[Path, typer.Option("--model", "-m", help="Model folder.")],
+    output: Output,
+    axes: Axes = None,
+    weights: Annotated[
+        Optional[str], typer.Option(help="Weight file, e.g. weights_last.h5. Default: best.")
+    ] = None,
+    n_tiles: Annotated[
+        Optional[str], typer.Option(help="Tiles per axis, e.g. 1,4,4. Default: fits memory.")
+    ] = None,
+    tta: Tta = False,
+    dtype: Dtype = None,
+    device: Device = None,
+    overwrite: Overwrite = False,
+):
+    """Denoise images with a trained model."""
+    from . import commands
+
+    commands.predict(
+        console, inputs, model, output, axes, weights, n_tiles, tta, dtype, device, overwrite
+    )
+
+
+@app.command()
+def info(
+    path: Annotated[Path, typer.Argument(metavar="MODEL|IMAGE")],
+    axes: Axes = None,
+):
+    """Say what is in a model folder or an image file."""
+    from . import commands
+
+    commands.info(path, axes)
+
+
+@app.command()
+def demo(
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the results.")] = Path(
+        "."
+    ),
+    method: Method = "n2v",
+    epochs: Epochs = None,
+    steps: Steps = None,
+    seed: Seed = 0,
+    device: Device = None,
+    overwrite: Overwrite = False,
+):
+    """Add noise to a micrograph, denoise it from itself, and show the gain."""
+    from . import demo as demonstration
+
+    demonstration.run(console, output, method, epochs, steps, seed, device, overwrite)
+
+
+def _show_warning(message, category, filename, lineno, file=None, line=None):
+    if issubclass(category, UserWarning):
+        console.print("[yellow]Warning:[/]", end=" ")
+        console.print(str(message), markup=False, highlight=False, soft_wrap=True)
+
+
+def _version(show: bool):
+    if show:
+        print(f"n2v_tk {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+):
+    pass
+
+
+def main() -> None:
+    """Run `n2v-tk`: errors made for people are shown as such, without a traceback."""
+    warnings.showwarning = _show_warning
+    try:
+        app()
+    except N2VTKError as error:
+        console.print("[bold red]Error:[/]", end=" ")
+        console.print(str(error), markup=False, highlight=False, soft_wrap=True)
+        sys.exit(1)

@@ -1,0 +1,218 @@
+"""What the commands do."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from ..axes import StackLayout
+from ..errors import ConfigError, ModelFolderError, OutputExistsError
+from ..io import Image, check_writable, read_image, write_image
+from ..normalization import check_image
+from .device import start_backend
+from .files import find_inputs, plan_outputs, read_all
+
+
+def training_options(method, epochs, steps, seed, dim, patch, struct_axis, struct_length) -> dict:
+    """Method, dimensions and settings from the options of the commands."""
+    settings = {
+        "train_epochs": epochs,
+        "train_steps_per_epoch": steps,
+        "train_seed": seed,
+        "n2v_patch_shape": None if patch is None else _numbers(patch, "--patch"),
+    }
+    settings = {name: value for name, value in settings.items() if value is not None}
+    if method == "structn2v":
+        settings |= {"axis": struct_axis, "length": struct_length}
+    return {"method": method, "n_dim": dim, "settings": settings}
+
+
+def denoise(
+    console, inputs, output, axes, training, tta, dtype, save_model, device, overwrite
+) -> None:
+    """Train on images, then write them denoised."""
+    paths = find_inputs(inputs)
+    targets = plan_outputs(paths, output, overwrite)
+    images = read_all(paths, axes)
+    _check_dtype(dtype)
+    if save_model is not None:
+        _check_model_folder(save_model, overwrite)
+    model = _new_model(images, training, save_model, device)
+    rescue = save_model or targets[0].with_name(f"{targets[0].name.split('.')[0]}_model")
+    _train(console, model, images, rescue)
+    _write_predictions(console, model, images, targets, None, tta, dtype, overwrite)
+    if save_model is not None:
+        console.print(f"The model is in {save_model}.", highlight=False)
+
+
+def train(console, inputs, output, axes, training, device, overwrite) -> None:
+    """Train a model on images and keep it in a folder."""
+    paths = find_inputs(inputs)
+    images = read_all(paths, axes)
+    _check_model_folder(output, overwrite)
+    model = _new_model(images, training, output, device)
+    _train(console, model, images, output)
+    console.print(
+        f"The model is in {output}. Use it: n2v-tk predict IN... -m {output} -o OUT",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def predict(
+    console, inputs, folder, output, axes, weights, n_tiles, tta, dtype, device, overwrite
+) -> None:
+    """Denoise images with a trained model."""
+    paths = find_inputs(inputs)
+    targets = plan_outputs(paths, output, overwrite)
+    images = read_all(paths, axes)
+    _check_dtype(dtype)
+    tiles = None if n_tiles is None else _numbers(n_tiles, "--n-tiles")
+    start_backend(device)
+    model = load_model(folder)
+    if weights is not None:
+        model.load_weights(weights)
+    _write_predictions(console, model, images, targets, tiles, tta, dtype, overwrite)
+
+
+def info(path: Path, axes: str | None) -> None:
+    """Say what is in a model folder or an image file."""
+    console = Console()
+    table = Table(show_header=False, box=None)
+    if path.is_dir():
+        from ..config import N2VConfig
+
+        config = N2VConfig.load(path / "config.json")
+        kind = "N2V2" if config.blurpool and config.skip_skipone else "N2V"
+        table.add_row("model", f"{'struct' if config.structN2Vmask else ''}{kind}, {config.axes}")
+        weights = ", ".join(sorted(p.name for p in path.glob("*.h5"))) or "none"
+        table.add_row("weights", weights)
+        for name, value in config:
+            table.add_row(name, str(value))
+    else:
+        image = read_image(path, axes)
+        check_image(image.data)
+        data = image.data
+        table.add_row("shape", " × ".join(str(s) for s in data.shape))
+        table.add_row("axes", image.axes)
+        table.add_row("dtype", str(data.dtype))
+        table.add_row("range", f"{data.min()} to {data.max()}")
+        table.add_row("mean, std", f"{data.mean(dtype=float):.6g}, {data.std(dtype=float):.6g}")
+        sizes = [f"{a} {s:.6g} {'s' if a == 'T' else image.unit}" for a, s in image.pixel_sizes.items()]
+        table.add_row("pixel", ", ".join(sizes) or "size unknown")
+    console.print(table, highlight=False)
+
+
+def load_model(folder: Path):
+    """The model in a folder."""
+    from ..models.n2v import N2V
+
+    if not folder.is_dir():
+        raise ModelFolderError(
+            f"There is no such model folder. Received: {folder}. Train one: n2v-tk train IN... -o "
+            f"{folder}"
+        )
+    folder = folder.resolve()
+    return N2V(None, folder.name, folder.parent)
+
+
+def _new_model(images: Sequence[Image], training, folder, device):
+    for image in images:
+        check_image(image.data)
+    start_backend(device)
+    from ..models.one_call import choose_n_dim, new_model
+
+    n_dim = training["n_dim"] or choose_n_dim([(i.data.shape, i.axes) for i in images])
+    stacks = [StackLayout.of(i.data, i.axes, n_dim).to_stack(i.data) for i in images]
+    model = new_model(stacks, training["method"], folder, **training["settings"])
+    return model
+
+
+def _train(console: Console, model, images: Sequence[Image], rescue: Path) -> None:
+    """Train with a progress line; on Ctrl-C keep what was learned and say how to go on."""
+    from ..models.one_call import train_with_validation
+    from .progress import TrainingProgress
+
+    config = model.config
+    n_dim = config.n_dim
+    stacks = [StackLayout.of(i.data, i.axes, n_dim).to_stack(i.data) for i in images]
+    model.prepare_for_training()
+    progress = TrainingProgress(console, config.train_epochs, config.train_steps_per_epoch)
+    model.callbacks.append(progress)
+    console.print(
+        f"Training on {len(images)} image(s), {config.training_steps} steps, patches of "
+        f"{' × '.join(str(s) for s in config.n2v_patch_shape)}, {config.train_precision}.",
+        highlight=False,
+    )
+    try:
+        train_with_validation(model, stacks, verbose=0)
+    except KeyboardInterrupt:
+        progress.close()
+        _explain_interrupt(console, model, rescue)
+        raise SystemExit(130) from None
+    finally:
+        progress.close()
+
+
+def _explain_interrupt(console, model, folder):
+    if not model.trained:
+        console.print("Stopped before the first epoch ended; there is nothing to keep.")
+        return
+    if model.logdir is None:
+        model.save(folder)
+    console.print(
+        f"Stopped. The best weights so far are in {folder}. Go on with them:\n"
+        f"  n2v-tk predict IN... -m {folder} -o OUT",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def _write_predictions(console, model, images, targets, n_tiles, tta, dtype, overwrite) -> None:
+    for image, target in zip(images, targets, strict=True):
+        started = time.monotonic()
+        wanted = dtype or ("same" if target.suffix.lower() == ".png" else None)
+        result = model.predict(image.data, image.axes, n_tiles=n_tiles, tta=tta, dtype=wanted)
+        write_image(target, image.like(result), overwrite)
+        console.print(
+            f"{target}  ({time.monotonic() - started:.1f} s)", highlight=False, soft_wrap=True
+        )
+
+
+def _check_model_folder(folder: Path, overwrite: bool) -> None:
+    if (folder / "config.json").exists() and not overwrite:
+        raise OutputExistsError(
+            f"There is a model in the folder already. Received: {folder}. Choose another folder, "
+            "or replace it with --overwrite."
+        )
+    check_writable(folder)
+
+
+def _check_dtype(dtype):
+    if dtype is None or dtype == "same":
+        return
+    try:
+        kind = np.dtype(dtype).kind
+    except TypeError:
+        kind = ""
+    if kind not in "uif" or not kind:
+        raise ConfigError(
+            f"--dtype must be 'same' or a real type such as float32 or uint16. Received: {dtype}."
+        )
+
+
+def _numbers(text: str, option: str) -> tuple[int, ...]:
+    try:
+        numbers = tuple(int(part) for part in text.replace("x", ",").split(","))
+    except ValueError:
+        numbers = ()
+    if not numbers or min(numbers) < 1:
+        raise ConfigError(
+            f"{option} must be whole numbers with commas, e.g. 64,64. Received: {text!r}."
+        )
+    return numbers

@@ -1,0 +1,52 @@
+"""`n2v-tk demo`: a micrograph with made noise, denoised from itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+
+from ..io import Image, check_output, replacing, write_image
+from .commands import _new_model, _train, training_options
+
+GAIN, READ_NOISE = 4.0, 10.0
+NAMES = ("noisy.tif", "denoised.tif", "clean.tif", "panel.png")
+
+
+def run(
+    console: Console,
+    output: Path,
+    method: str,
+    epochs: int | None,
+    steps: int | None,
+    seed: int | None,
+    device: str | None,
+    overwrite: bool,
+) -> None:
+    """Write noisy, denoised and clean image and a panel into `output`; print the PSNR."""
+    for name in NAMES:
+        check_output(output / name, overwrite)
+    from skimage.data import cell
+
+    from ..data.noise import poisson_gaussian
+    from ..evaluation.metrics import psnr
+    from ..plot import before_after
+
+    clean = cell().astype("float32")
+    noisy = poisson_gaussian(clean, GAIN, READ_NOISE, seed=seed)
+    image = Image(noisy, "YX")
+    training = training_options(method, epochs, steps, seed, 2, None, "X", 11)
+    model = _new_model([image], training, None, device)
+    _train(console, model, [image], output / "demo_model")
+    denoised = model.predict(noisy, "YX")
+
+    before, after = psnr(clean, noisy), psnr(clean, denoised)
+    for name, pixels in zip(NAMES, (noisy, denoised, clean), strict=False):
+        write_image(output / name, image.like(pixels), overwrite)
+    figure = before_after(
+        {f"noisy, {before:.1f} dB": noisy, f"denoised, {after:.1f} dB": denoised, "clean": clean}
+    )
+    with replacing(output / "panel.png") as temporary:
+        figure.savefig(temporary, dpi=120)
+    console.print(f"PSNR {before:.2f} dB before, {after:.2f} dB after: {after - before:+.2f} dB")
+    console.print(f"Look at {output / 'panel.png'}.", highlight=False, soft_wrap=True)

@@ -1,0 +1,84 @@
+"""Progress of training in the terminal: loss and time left."""
+
+from __future__ import annotations
+
+import time
+
+import keras
+import numpy as np
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+
+class TrainingProgress(keras.callbacks.Callback):
+    """One line: epoch, bar, loss, validation loss, time left.
+
+    Without a terminal, one line of text per epoch.
+
+    Parameters
+    ----------
+    console : rich.console.Console
+    epochs, steps : int
+        Epochs, and steps in each.
+    """
+
+    def __init__(self, console: Console, epochs: int, steps: int):
+        super().__init__()
+        self.console = console
+        self.epochs, self.steps = epochs, steps
+        self.loss = self.val_loss = float("nan")
+        self._shown = 0.0
+        self._progress = Progress(
+            TextColumn("epoch {task.fields[epoch]}/" + str(epochs)),
+            BarColumn(),
+            TextColumn("loss {task.fields[loss]:.4f}  validation {task.fields[val_loss]:.4f}"),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            console=console,
+            disable=not console.is_terminal,
+        )
+
+    def on_train_begin(self, logs=None):
+        self._task = self._progress.add_task(
+            "train", total=self.epochs * self.steps, epoch=1, loss=np.nan, val_loss=np.nan
+        )
+        self._started = time.monotonic()
+        self._progress.start()
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch = epoch
+        self._progress.update(self._task, epoch=epoch + 1)
+
+    def on_train_batch_end(self, batch, logs=None):
+        now = time.monotonic()
+        # reading the loss waits for the device: do so twice a second only
+        if now - self._shown > 0.5:
+            self._shown = now
+            self.loss = float(logs["loss"])
+            self._progress.update(
+                self._task, completed=self.epoch * self.steps + batch + 1, loss=self.loss
+            )
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.loss, self.val_loss = logs["loss"], logs.get("val_loss", np.nan)
+        self._progress.update(
+            self._task,
+            completed=(epoch + 1) * self.steps,
+            loss=self.loss,
+            val_loss=self.val_loss,
+        )
+        if not self.console.is_terminal:
+            spent = time.monotonic() - self._started
+            left = spent / (epoch + 1) * (self.epochs - epoch - 1)
+            self.console.print(
+                f"epoch {epoch + 1}/{self.epochs}  loss {self.loss:.4f}  "
+                f"validation {self.val_loss:.4f}  {spent:.0f} s, {left:.0f} s left"
+            )
+
+    def on_train_end(self, logs=None):
+        self.close()
+
+    def close(self) -> None:
+        """Give the terminal back."""
+        self._progress.stop()

@@ -1,0 +1,43 @@
+"""Every error that n2v_tk raises on purpose.
+
+Each message says what is wrong, which value was received, and what to do. All are `ValueError`
+or a matching built-in as well, so code that caught those keeps working.
+"""
+
+from __future__ import annotations
+
+
+class N2VTKError(Exception):
+    """Base of all errors of n2v_tk."""
+
+
+class AxesError(N2VTKError, ValueError):
+    """Axes that are missing, ambiguous, or do not fit the image or the model."""
+
+
+class ConfigError(N2VTKError, ValueError):
+    """A setting that is unknown, out of range, or does not fit the others."""
+
+
+class ImageError(N2VTKError, ValueError):
+    """An image that cannot be worked with: content, dtype, size or channels."""
+
+
+class ImageFileError(N2VTKError, OSError):
+    """A file that is missing, damaged, of the wrong kind, or cannot be written."""
+
+
+class OutputExistsError(ImageFileError, FileExistsError):
+    """An output that is there already and may not be overwritten."""
+
+
+class ModelFolderError(N2VTKError, OSError):
+    """A model folder that is missing, incomplete or cannot be written."""
+
+
+class TrainingError(N2VTKError, RuntimeError):
+    """Training that cannot start or go on."""
+
+
+class DeviceError(N2VTKError, RuntimeError):
+    """A device that was asked for and is not there."""

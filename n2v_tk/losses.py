@@ -1,0 +1,41 @@
+"""Losses on blind spots.
+
+``y_true`` holds the C target channels and then the C channels of the mask, as
+`n2v_tk.data.sequences.masked_pair` makes them. Pixels outside the mask weigh nothing. A batch
+without a blind spot has loss 0.
+"""
+
+from __future__ import annotations
+
+from keras import ops
+
+
+def masked_mse(y_true, y_pred):
+    """Mean squared error over blind spots (Krull et al., equation 8)."""
+    target, mask = ops.split(y_true, 2, axis=-1)
+    return _masked_mean(ops.square(target - ops.cast(y_pred, target.dtype)), mask)
+
+
+def masked_mae(y_true, y_pred):
+    """Mean absolute error over blind spots."""
+    target, mask = ops.split(y_true, 2, axis=-1)
+    return _masked_mean(ops.abs(target - ops.cast(y_pred, target.dtype)), mask)
+
+
+def masked_laplace(y_true, y_pred):
+    """Mean negative log likelihood of a Laplace distribution over blind spots.
+
+    ``|y - mean| / scale + log(2 * scale)``; ``y_pred`` holds C means and then C scales.
+    """
+    target, mask = ops.split(y_true, 2, axis=-1)
+    mean, scale = ops.split(ops.cast(y_pred, target.dtype), 2, axis=-1)
+    return _masked_mean(ops.abs(target - mean) / scale + ops.log(2 * scale), mask)
+
+
+LOSSES = {"mse": masked_mse, "mae": masked_mae, "laplace": masked_laplace}
+
+
+def _masked_mean(values, mask):
+    # where, not a product: what lies outside the mask must not count even if it is infinite
+    values = ops.where(mask > 0, values, ops.zeros_like(values))
+    return ops.sum(values) / ops.maximum(ops.sum(mask), 1)

@@ -1,0 +1,88 @@
+"""Blind spots for a batch: coordinates, values and hidden neighbours in one call."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from difflib import get_close_matches
+
+import numpy as np
+
+from ..errors import ConfigError
+from .coordinates import BlindSpots, box_side, stratified_coordinates
+from .manipulators import MANIPULATORS, Neighbourhood
+from .structn2v import hide_neighbours, mask_offsets
+
+
+class BlindSpotMasker:
+    """Hides blind spots in batches of patches.
+
+    Parameters
+    ----------
+    n_dim : {2, 3}
+        Number of spatial axes.
+    perc_pix : float
+        Percentage of pixels to hide, per channel.
+    manipulator : str
+        A name in `n2v_tk.masking.manipulators.MANIPULATORS`.
+    radius : int
+        Radius of the window of replacement values, in pixels.
+    structN2Vmask : array_like of 0 and 1, optional
+        Neighbours to hide with each blind spot, `n_dim` axes of odd length.
+    structN2V_fill : (low, high)
+        Range of the uniform noise that hides them.
+    legacy_density : bool
+        n2v's boxes (`stratified_coordinates`).
+    sigma : float
+        Standard deviation for the manipulator 'normal_additive'.
+
+    Examples
+    --------
+    >>> masker = BlindSpotMasker(2, perc_pix=1.5, manipulator="median", radius=2)
+    >>> batch = np.zeros((4, 64, 64, 1), "float32")
+    >>> spots = masker(batch, np.random.default_rng(0))
+    >>> len(spots)
+    4
+    """
+
+    def __init__(
+        self,
+        n_dim: int,
+        perc_pix: float = 1.5,
+        manipulator: str = "uniform_withCP",
+        radius: int = 5,
+        structN2Vmask=None,
+        structN2V_fill: Sequence[float] = (-2.0, 2.0),
+        legacy_density: bool = False,
+        sigma: float = 1.0,
+    ):
+        if manipulator not in MANIPULATORS:
+            near = get_close_matches(str(manipulator), MANIPULATORS, 1)
+            raise ConfigError(
+                f"Unknown n2v_manipulator. Received: {manipulator!r}. "
+                + (f"Did you mean {near[0]!r}? " if near else "")
+                + f"Known are {', '.join(MANIPULATORS)}."
+            )
+        box_side(perc_pix, n_dim)
+        self.perc_pix = perc_pix
+        self.legacy_density = legacy_density
+        self.manipulator = MANIPULATORS[manipulator]
+        self.structN2V_fill = tuple(structN2V_fill)
+        self.hidden = None if structN2Vmask is None else mask_offsets(structN2Vmask, n_dim)
+        self.neighbourhood = Neighbourhood(radius, n_dim, self.hidden, sigma)
+
+    def __call__(self, batch: np.ndarray, rng: np.random.Generator) -> BlindSpots:
+        """Hide blind spots in `batch` (B, (Z,) Y, X, C), in place, and say where they are.
+
+        The batch must be a C-contiguous float array, else it could not be changed in place.
+        """
+        if not batch.flags.c_contiguous or batch.dtype.kind != "f":
+            raise ValueError(
+                "BlindSpotMasker needs a C-contiguous batch of floats. Received: "
+                f"dtype {batch.dtype}, strides {batch.strides}. Use numpy.ascontiguousarray."
+            )
+        spots = stratified_coordinates(batch.shape, self.perc_pix, rng, self.legacy_density)
+        values = self.manipulator(batch, spots, self.neighbourhood, rng)
+        if self.hidden is not None:
+            hide_neighbours(batch, spots, self.hidden, rng, self.structN2V_fill)
+        batch[spots] = values
+        return spots

@@ -1,0 +1,103 @@
+"""Noise2Void, and with other settings structN2V and N2V2."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..config.n2v import N2VConfig
+from ..data.patches import check_patch_fits, grid_patches
+from ..data.sequences import N2VDataWrapper, masked_pair
+from ..nets.unet import build_single_unet_per_channel, build_unet
+from ..normalization import channel_statistics, normalize
+from .base import Denoiser
+
+VALIDATION_PATCHES = 256
+
+
+class N2V(Denoiser):
+    """Noise2Void: learn to denoise from the noisy images alone.
+
+    A U-Net predicts pixels that were hidden from it, from their surroundings. What noise there is
+    in a hidden pixel cannot be known from there, so it learns the signal (Krull et al., CVPR
+    2019). The noise must be independent from pixel to pixel; with a `structN2Vmask` it may be
+    correlated along that mask (Broaddus et al., ISBI 2020). `N2VConfig.n2v2` gives N2V2 (Hoeck et
+    al., ECCV Workshops 2022), which is free of checkerboard patterns.
+
+    Parameters, attributes and errors as in `Denoiser`.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> noisy = rng.normal(100, 10, (1, 64, 64, 1))
+    >>> config = N2VConfig(noisy, unet_n_first=4, unet_kern_size=3, n2v_patch_shape=(32, 32),
+    ...                    train_epochs=1, train_steps_per_epoch=2, train_seed=1)
+    >>> model = N2V(config, basedir=None)
+    >>> history = model.train(noisy, verbose=0)
+    >>> model.predict(noisy[0, ..., 0], "YX").shape
+    (64, 64)
+    """
+
+    config_class = N2VConfig
+
+    def _build(self):
+        c = self.config
+        build = build_single_unet_per_channel if c.single_net_per_channel else build_unet
+        return build(
+            c.unet_input_shape,
+            c.unet_last_activation,
+            n_depth=c.unet_n_depth,
+            n_filter_base=c.unet_n_first,
+            kernel_size=(c.unet_kern_size,) * c.n_dim,
+            batch_norm=c.batch_norm,
+            dropout=c.unet_dropout,
+            pool_size=(2,) * c.n_dim,
+            residual=c.unet_residual,
+            prob_out=c.probabilistic,
+            blurpool=c.blurpool,
+            skip_skipone=c.skip_skipone,
+        )
+
+    @property
+    def _divisor(self):
+        return 2**self.config.unet_n_depth
+
+    def _training_data(self, images, steps_per_epoch):
+        c = self.config
+        check_patch_fits(images, c.n2v_patch_shape, self._divisor)
+        scaling = [[self._scaling(sample) for sample in image] for image in images]
+        return N2VDataWrapper(
+            images,
+            c.train_batch_size,
+            steps_per_epoch,
+            c.n2v_patch_shape,
+            c.masker(*self._scale_after_normalization(images, scaling)),
+            augment=c.train_augment,
+            structN2Vmask=c.structN2Vmask,
+            seed=self._seed,
+            offset=[np.array([offset for offset, _ in s]) for s in scaling],
+            scale=[np.array([scale for _, scale in s]) for s in scaling],
+            workers=c.train_workers,
+        )
+
+    def _validation_data(self, images):
+        """Patches with blind spots drawn once, so that the losses of epochs compare."""
+        c = self.config
+        check_patch_fits(images, c.n2v_patch_shape, self._divisor)
+        patches, sources = grid_patches(images, c.n2v_patch_shape, VALIDATION_PATCHES)
+        scaling = {s: self._scaling(images[s[0]][s[1]]) for s in set(sources)}
+        x = np.stack([normalize(p, *scaling[s]) for p, s in zip(patches, sources, strict=True)])
+        scaling = [[scaling[s] for s in set(sources)]]
+        masker = c.masker(*self._scale_after_normalization(images, scaling))
+        # epochs count from 0, so this stream is never one of the training batches
+        rng = np.random.Generator(
+            np.random.PCG64(np.random.SeedSequence([self._seed, 2**32 - 1, 0]))
+        )
+        return masked_pair(x, masker, rng)
+
+    def _scale_after_normalization(self, images, scaling):
+        """Mean and standard deviation of normalised images, for noise that hides pixels."""
+        if self.config.normalization in ("dataset", "image"):
+            return 0.0, 1.0
+        mean, std = channel_statistics(images)
+        offset, scale = np.mean([pair for image in scaling for pair in image], axis=0)
+        return float(np.mean((mean - offset) / scale)), float(np.mean(std / scale))

@@ -1,0 +1,177 @@
+"""Denoising in one call, with settings that work for most images."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+
+from ..axes import StackLayout, normalize_axes
+from ..config.n2v import N2VConfig
+from ..data.patches import as_image_list, hold_out
+from ..errors import ConfigError, ImageError
+from .n2v import N2V
+
+METHODS = {"n2v": N2VConfig, "n2v2": N2VConfig.n2v2, "structn2v": N2VConfig.struct}
+
+# Planes fewer than these are denoised one by one: a 3D network needs depth to see anything.
+LEAST_PLANES = 8
+
+_RECIPE = {
+    "unet_kern_size": 3,
+    "train_loss": "mse",
+    "train_schedule": "cosine",
+    "train_learning_rate": 1e-3,
+    "train_epochs": 20,
+    "train_steps_per_epoch": 100,
+    "n2v_perc_pix": 3.0,
+}
+_RECIPE_3D = {"train_batch_size": 4, "train_steps_per_epoch": 40}
+
+
+def denoise(
+    image: np.ndarray,
+    axes: str | None = None,
+    method: str = "n2v",
+    *,
+    n_dim: int | None = None,
+    seed: int | None = None,
+    dtype=None,
+    tta: bool = False,
+    verbose: int | str = "auto",
+    return_model: bool = False,
+    **settings,
+):
+    """Denoise an image by training on the image itself.
+
+    Parameters
+    ----------
+    image : ndarray
+        Noisy image in its own units, any real dtype.
+    axes : str, optional
+        Letters of 'STCZYX', one per dimension. Needed unless `image` has two dimensions ('YX').
+    method : {'n2v', 'n2v2', 'structn2v'}
+        'n2v' for noise that is independent from pixel to pixel; 'n2v2' for the same where 'n2v'
+        leaves a checkerboard pattern; 'structn2v' for noise that runs along lines: give `axis`
+        ('X' by default) and `length` (odd, 11 pixels by default), or `structN2Vmask`.
+    n_dim : {2, 3}, optional
+        Train a network for planes or for volumes. Default: 3 with at least 8 planes along Z.
+    seed : int, optional
+        Seed of everything that is drawn.
+    dtype : dtype or 'same', optional
+        Of the result; 'same' is that of `image`. Default: float32.
+    tta : bool
+        Average over turns and flips of the XY plane: a little better, eight times slower.
+    verbose : {'auto', 0, 1, 2}
+        As in `keras.Model.fit`.
+    return_model : bool
+        Return the trained model too.
+    **settings
+        Any setting of `N2VConfig`, e.g. ``train_epochs=40``.
+
+    Returns
+    -------
+    ndarray of the shape of `image`, or (ndarray, N2V)
+
+    Raises
+    ------
+    AxesError, ImageError, ConfigError
+        Before any work, if the image or a setting cannot be used.
+
+    Examples
+    --------
+    >>> noisy = np.random.default_rng(0).normal(100, 10, (64, 64))
+    >>> clean = denoise(noisy, train_epochs=1, train_steps_per_epoch=2, unet_n_first=4, verbose=0)
+    >>> clean.shape
+    (64, 64)
+    """
+    image = np.asanyarray(image)
+    if axes is None:
+        if image.ndim != 2:
+            normalize_axes(None, image.ndim)
+        axes = "YX"
+    n_dim = choose_n_dim([(image.shape, axes)]) if n_dim is None else n_dim
+    stack = StackLayout.of(image, axes, n_dim).to_stack(image)
+    config = make_config([stack], method, train_seed=seed, **settings)
+    model = N2V(config, basedir=None)
+    train_with_validation(model, [stack], verbose=verbose)
+    result = model.predict(image, axes, tta=tta, dtype=dtype)
+    return (result, model) if return_model else result
+
+
+def choose_n_dim(shapes_and_axes: Sequence[tuple[tuple[int, ...], str]]) -> int:
+    """2 or 3: whether all images have planes enough along Z for a 3D network."""
+    for shape, axes in shapes_and_axes:
+        axes = normalize_axes(axes, len(shape))
+        if "Z" not in axes or shape[axes.index("Z")] < LEAST_PLANES:
+            return 2
+    return 3
+
+
+def make_config(images: Sequence[np.ndarray], method: str = "n2v", **settings) -> N2VConfig:
+    """Settings that work for most images, with patches that fit them.
+
+    Parameters
+    ----------
+    images : sequence of ndarray (S, (Z,) Y, X, C)
+    method : {'n2v', 'n2v2', 'structn2v'}
+    **settings
+        In place of ours; for 'structn2v' also `axis` and `length`.
+    """
+    if method not in METHODS:
+        raise ConfigError(f"method must be one of {', '.join(METHODS)}. Received: {method!r}.")
+    images = as_image_list(images)
+    n_dim = images[0].ndim - 2
+    recipe = _RECIPE | (_RECIPE_3D if n_dim == 3 else {}) | settings
+    divisor = 2 ** recipe.get("unet_n_depth", 2)
+    if "n2v_patch_shape" not in recipe:
+        recipe["n2v_patch_shape"] = _patch_for(images, n_dim, divisor)
+    if method == "structn2v" and "structN2Vmask" in recipe:
+        return N2VConfig(images, **recipe)
+    return METHODS[method](images, **recipe)
+
+
+def train_with_validation(
+    model: N2V, images: Sequence[np.ndarray], verbose: int | str = "auto"
+) -> keras.callbacks.History:
+    """Train on images of which a tenth is kept for validation (`n2v_tk.data.patches.hold_out`).
+
+    Images too small to be split are validated on as a whole, with blind spots of their own.
+    """
+    images = as_image_list(images)
+    training, validation = hold_out(
+        images, model.config.n2v_patch_shape, 0.1, model.config.train_seed
+    )
+    return model.train(training, validation or images, verbose=verbose)
+
+
+def new_model(
+    images: Sequence[np.ndarray],
+    method: str,
+    folder: str | os.PathLike | None,
+    **settings,
+) -> N2V:
+    """An untrained model with settings that work for most images, in `folder` or in memory."""
+    config = make_config(images, method, **settings)
+    if folder is None:
+        return N2V(config, basedir=None)
+    folder = os.path.abspath(folder)
+    return N2V(config, os.path.basename(folder), os.path.dirname(folder))
+
+
+def _patch_for(images, n_dim, divisor):
+    wanted = (64, 64) if n_dim == 2 else (16, 64, 64)
+    smallest = [min(i.shape[axis + 1] for i in images) for axis in range(n_dim)]
+    patch = tuple(
+        min(w, s // divisor * divisor) for w, s in zip(wanted, smallest, strict=True)
+    )
+    if not all(patch):
+        raise ImageError(
+            f"The image is too small for the network: every side must be at least {divisor} "
+            f"pixels. Received: sides {tuple(smallest)}. Denoise it as planes (n_dim=2) or with a "
+            "smaller unet_n_depth."
+        )
+    return patch
+

@@ -1,0 +1,139 @@
+"""Statistics of images, and bringing them to the scale of the network and back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from .errors import ImageError
+
+NORMALIZATIONS = ("dataset", "image", "percentile", "none")
+PERCENTILES = (1.0, 99.8)
+
+
+def check_image(image: np.ndarray, what: str = "The image") -> None:
+    """Refuse what no network can learn from.
+
+    Raises
+    ------
+    ImageError
+        For complex, object and other non-numeric dtypes, empty arrays, NaN or infinity (with
+        their number and first position).
+    """
+    if image.dtype.kind not in "uifb":
+        raise ImageError(
+            f"{what} must hold real numbers. Received: dtype {image.dtype}. "
+            "Take the magnitude of complex images, and convert others to float32."
+        )
+    if image.size == 0:
+        raise ImageError(f"{what} is empty. Received: shape {tuple(image.shape)}.")
+    if image.dtype.kind == "f":
+        n_bad, first = 0, None
+        for index, part in _parts(image):
+            bad = ~np.isfinite(part)
+            if n := int(np.count_nonzero(bad)):
+                n_bad += n
+                if first is None:
+                    within = tuple(int(i) for i in np.argwhere(bad)[0])
+                    first = (*index, *within)
+        if n_bad:
+            raise ImageError(
+                f"{what} holds values that are not finite. Received: {n_bad} of {image.size} "
+                f"pixels are NaN or infinite, the first at index {first}. Replace them first, "
+                "e.g. with numpy.nan_to_num or the median of their neighbours."
+            )
+
+
+def channel_statistics(images: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation of every channel over all pixels of all images.
+
+    Parameters
+    ----------
+    images : sequence of ndarray (..., C)
+        Read sample by sample; nothing is copied as a whole.
+
+    Returns
+    -------
+    means, stds : ndarray of float64 (C,)
+
+    Examples
+    --------
+    >>> channel_statistics([np.arange(4.0).reshape(1, 2, 2, 1)])
+    (array([1.5]), array([1.11803399]))
+    """
+    count, mean, spread = 0, 0.0, 0.0
+    for image in images:
+        for _, part in _parts(image):
+            pixels = np.asarray(part, np.float64).reshape(-1, image.shape[-1])
+            n, part_mean = len(pixels), pixels.mean(axis=0)
+            part_spread = ((pixels - part_mean) ** 2).sum(axis=0)
+            delta = part_mean - mean
+            # Chan, Golub, LeVeque: pairwise update of mean and sum of squares
+            spread = spread + part_spread + delta**2 * count * n / (count + n)
+            mean = mean + delta * n / (count + n)
+            count += n
+    return np.asarray(mean), np.sqrt(np.asarray(spread) / count)
+
+
+def image_statistics(image: np.ndarray, normalization: str) -> tuple[np.ndarray, np.ndarray]:
+    """Offset and scale of every channel of one image ((Z,) Y, X, C).
+
+    ``(image - offset) / scale`` is the normalised image: mean and standard deviation for 'image',
+    percentiles 1 and 99.8 brought to 0 and 1 for 'percentile'. Both (C,).
+    """
+    if normalization == "image":
+        offset, scale = channel_statistics([image])
+    else:
+        pixels = np.asarray(image).reshape(-1, image.shape[-1])
+        low, high = np.percentile(pixels, PERCENTILES, axis=0)
+        offset, scale = low, high - low
+    # a blank field of view stays blank instead of becoming infinite
+    return offset, np.where(scale > 0, scale, 1.0)
+
+
+def normalize(image: np.ndarray, offset: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """``(image - offset) / scale`` in float32, offset and scale per channel."""
+    # the subtraction in float64 would double the memory; float32 of a shifted image is as exact
+    # as its own noise allows, except for large offsets in float64 images
+    if image.dtype.kind == "f" and image.dtype.itemsize > 4 or image.dtype.itemsize > 2 and image.dtype.kind in "ui":
+        return ((image - offset) / scale).astype(np.float32)
+    result = image.astype(np.float32)
+    result -= np.asarray(offset, np.float32)
+    result /= np.asarray(scale, np.float32)
+    return result
+
+
+def denormalize(image: np.ndarray, offset: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """Inverse of `normalize`, in float32."""
+    return image * np.asarray(scale, np.float32) + np.asarray(offset, np.float32)
+
+
+def to_dtype(image: np.ndarray, dtype) -> np.ndarray:
+    """Convert, integers rounded to the nearest and clipped to the range of the type."""
+    dtype = np.dtype(dtype)
+    if dtype.kind == "b":
+        raise ImageError(
+            "A denoised image cannot be stored as bool. Received: dtype bool. "
+            "Ask for float32 or an integer type."
+        )
+    if dtype.kind not in "ui":
+        return image.astype(dtype)
+    limits = np.iinfo(dtype)
+    # float32 cannot hold the largest int32: clip in float64 there
+    wide = image.astype(np.float64) if dtype.itemsize > 2 else image
+    rounded = np.rint(wide)
+    result = np.clip(rounded, limits.min, limits.max).astype(dtype)
+    if dtype.itemsize == 8:
+        result[rounded >= limits.max] = limits.max
+    return result
+
+
+def _parts(image):
+    """Index and view of pieces of moderate size, along the first axis where there are many."""
+    if image.ndim > 2 and image.size > 2**22:
+        for i in range(image.shape[0]):
+            for index, part in _parts(image[i]):
+                yield (i, *index), part
+    else:
+        yield (), image

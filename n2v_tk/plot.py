@@ -1,0 +1,66 @@
+"""Pictures for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def before_after(images: Mapping[str, np.ndarray], zoom: float = 4.0) -> Figure:
+    """Images side by side at one grey scale, whole and with a detail enlarged.
+
+    Parameters
+    ----------
+    images : mapping of title to ndarray (Y, X)
+        All of one shape. The grey scale is that of the last one, percentiles 0.5 to 99.8: a clean
+        or denoised image.
+    zoom : float
+        How much the detail is enlarged. It is the square of highest contrast in the last image.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Save it with ``figure.savefig(path)``.
+    """
+    from matplotlib.figure import Figure
+    from matplotlib.patches import Rectangle
+
+    reference = np.asarray(list(images.values())[-1], np.float32)
+    low, high = np.percentile(reference, (0.5, 99.8))
+    rows, columns = _busiest_square(reference, max(16, int(min(reference.shape) / zoom)))
+    height = 3.2 * reference.shape[0] / reference.shape[1]
+    figure = Figure(figsize=(3.2 * len(images), height + 3.5), layout="constrained")
+    axes = figure.subplots(
+        2, len(images), squeeze=False, gridspec_kw={"height_ratios": [height, 3.2]}
+    )
+    for column, (title, image) in enumerate(images.items()):
+        options = {"cmap": "gray", "vmin": low, "vmax": high, "interpolation": "nearest"}
+        whole, detail = axes[:, column]
+        whole.imshow(image, **options)
+        whole.set_title(title)
+        corner = (columns.start, rows.start)
+        side = rows.stop - rows.start
+        whole.add_patch(Rectangle(corner, side, side, fill=False, edgecolor="tab:orange"))
+        detail.imshow(image[rows, columns], **options)
+        for axis in (whole, detail):
+            axis.set_xticks([])
+            axis.set_yticks([])
+    return figure
+
+
+def _busiest_square(image, side):
+    from skimage.util import view_as_blocks
+
+    side = min(side, *image.shape)
+    rows, columns = (s // side for s in image.shape)
+    blocks = view_as_blocks(image[: rows * side, : columns * side], (side, side))
+    row, column = np.unravel_index(np.argmax(blocks.std(axis=(2, 3))), (rows, columns))
+    return (
+        slice(row * side, (row + 1) * side),
+        slice(column * side, (column + 1) * side),
+    )

@@ -1,0 +1,1 @@
+"""From a network to a denoised image: tiles, test-time augmentation, memory."""

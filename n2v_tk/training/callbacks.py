@@ -1,0 +1,96 @@
+"""Keras callbacks of the training loop."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from .checkpoints import save_weights
+
+
+class KeepWeights(keras.callbacks.Callback):
+    """Keeps the best and the last good weights, in memory and, with a folder, on disk.
+
+    After every epoch the network gets the weights of the form that is trained. Good means that loss and weights are finite. At the first epoch that is not, training stops
+    and `diverged_at` names the epoch.
+
+    Parameters
+    ----------
+    network : keras.Model
+        Network whose training form is trained; its layers name the weights in the files.
+    folder : Path or None
+        Model folder.
+    best_name : str or None
+        File name for the weights of the lowest validation loss (of the lowest loss if there is
+        no validation).
+    last_name : str
+        File name for the weights of the last epoch.
+    """
+
+    def __init__(
+        self,
+        network: keras.Model,
+        folder: Path | None,
+        best_name: str | None = "weights_best.h5",
+        last_name: str = "weights_last.h5",
+    ):
+        super().__init__()
+        self.network = network
+        self.folder = folder
+        self.best_name = best_name
+        self.last_name = last_name
+
+    def on_train_begin(self, logs=None):
+        self.best_loss = np.inf
+        self.best = self.last = None
+        self.diverged_at = None
+
+    def on_epoch_end(self, epoch, logs=None):
+        loss = logs.get("val_loss", logs["loss"])
+        weights = self.model.get_weights()
+        if not (
+            np.isfinite(loss)
+            and np.isfinite(logs["loss"])
+            and all(np.isfinite(w).all() for w in weights)
+        ):
+            self.diverged_at = epoch + 1
+            self.model.stop_training = True
+            return
+        self.last = weights
+        self.network.set_weights(weights)
+        self._write(self.last_name, weights)
+        if loss < self.best_loss:
+            self.best_loss, self.best = loss, weights
+            self._write(self.best_name, weights)
+
+    def _write(self, name, weights):
+        if self.folder is not None and name is not None:
+            save_weights(self.network, self.folder / name, weights)
+
+
+@keras.saving.register_keras_serializable(package="n2v_tk")
+class CosineSchedule(keras.optimizers.schedules.LearningRateSchedule):
+    """Half a cosine from the initial learning rate to zero.
+
+    Parameters
+    ----------
+    initial : float
+        Learning rate at step `start`.
+    steps : int
+        Steps to zero.
+    start : int
+        Step of the optimiser at which training starts.
+    """
+
+    def __init__(self, initial: float, steps: int, start: int = 0):
+        self.initial, self.steps, self.start = initial, steps, start
+
+    def __call__(self, step):
+        done = keras.ops.cast(step - self.start, "float32") / self.steps
+        done = keras.ops.clip(done, 0.0, 1.0)
+        return self.initial * 0.5 * (1.0 + keras.ops.cos(np.pi * done))
+
+    def get_config(self):
+        return {"initial": self.initial, "steps": self.steps, "start": self.start}

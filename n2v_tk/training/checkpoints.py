@@ -1,0 +1,83 @@
+"""Weight files in the layout of n2v and Keras 2 (HDF5, topological order)."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from ..errors import ModelFolderError
+
+
+def save_weights(network: keras.Model, path: str | os.PathLike, weights=None) -> None:
+    """Write the weights of a network, under a temporary name first.
+
+    Parameters
+    ----------
+    network : keras.Model
+        Its layers give names and order.
+    path : path
+        A file name that ends in .h5.
+    weights : list of ndarray, optional
+        Values to write in place of the network's own.
+    """
+    import h5py
+
+    path = Path(path)
+    values = iter(network.get_weights() if weights is None else weights)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with h5py.File(temporary, "w") as file:
+            file.attrs["backend"] = b"tensorflow"
+            file.attrs["keras_version"] = keras.__version__.encode()
+            _write_names(file, "layer_names", [layer.name for layer in network.layers])
+            for layer in network.layers:
+                group = file.create_group(layer.name)
+                names = [f"{layer.name}/{variable.name}:0" for variable in layer.weights]
+                _write_names(group, "weight_names", names)
+                for name in names:
+                    group.create_dataset(name, data=next(values))
+        os.replace(temporary, path)
+    except OSError as error:
+        raise ModelFolderError(
+            f"The weights could not be written. Received: {path}: {error}. Weights written "
+            "before are as they were; make room or choose another folder."
+        ) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def load_weights(network: keras.Model, path: str | os.PathLike) -> None:
+    """Read a weight file of n2v_tk, n2v or CSBDeep into a network of the same structure.
+
+    Raises
+    ------
+    ModelFolderError
+        If the file is missing, damaged, or of another network.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise ModelFolderError(
+            f"There is no such weight file. Received: {path}. Weights there are: "
+            f"{', '.join(sorted(p.name for p in path.parent.glob('*.h5'))) or 'none'}."
+        )
+    try:
+        network.load_weights(path)
+    except Exception as error:
+        raise ModelFolderError(
+            f"The weights do not fit the network of config.json, or the file is damaged. "
+            f"Received: {path}: {str(error).splitlines()[0]}"
+        ) from error
+
+
+def _write_names(group, attribute, names):
+    """Names as an attribute, in several where HDF5's limit of 64 kB for one asks for it."""
+    names = np.array([name.encode() for name in names], dtype="S") if names else np.array([], "S1")
+    parts = max(1, -(-names.nbytes // 60000))
+    if parts == 1:
+        group.attrs[attribute] = names
+    else:
+        for i, part in enumerate(np.array_split(names, parts)):
+            group.attrs[f"{attribute}{i}"] = part

@@ -1,0 +1,135 @@
+"""The training loop around `keras.Model.fit`."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import keras
+
+from ..config.base import DenoiserConfig
+from ..errors import TrainingError
+from ..nets.forms import training_form
+from .callbacks import CosineSchedule, KeepWeights
+
+
+class Trainer:
+    """Trains the fast form of a network and brings the weights home.
+
+    Parameters
+    ----------
+    network : keras.Model
+        Gets the weights after every epoch and at the end.
+    config : DenoiserConfig
+        The `train_` settings; `train_precision` must be decided already.
+    loss : callable
+        Keras loss.
+    folder : Path or None
+        Where weights are written.
+    optimizer : keras.optimizers.Optimizer, optional
+        Default: Adam as the config says.
+    **kwargs
+        Passed to `keras.Model.compile`.
+    """
+
+    def __init__(
+        self,
+        network: keras.Model,
+        config: DenoiserConfig,
+        loss,
+        folder: Path | None,
+        optimizer: keras.optimizers.Optimizer | None = None,
+        **kwargs,
+    ):
+        self.network = network
+        self.config = config
+        self.form = training_form(network, config.train_precision)
+        self._own_optimizer = optimizer is None
+        if optimizer is None:
+            optimizer = keras.optimizers.Adam(
+                config.train_learning_rate,
+                use_ema=config.train_ema is not None,
+                ema_momentum=config.train_ema or 0.99,
+            )
+        self.form.compile(optimizer=optimizer, loss=loss, **kwargs)
+        self.kept = KeepWeights(network, folder, config.train_checkpoint)
+        self.callbacks = self._callbacks(folder, optimizer)
+
+    def _callbacks(self, folder, optimizer):
+        config = self.config
+        callbacks: list[keras.callbacks.Callback] = []
+        if getattr(optimizer, "use_ema", False):
+            # first, so that the averaged weights are validated and kept
+            callbacks.append(keras.callbacks.SwapEMAWeights(swap_on_epoch=True))
+        callbacks.append(self.kept)
+        if config.train_schedule == "plateau" and config.train_reduce_lr is not None:
+            callbacks.append(keras.callbacks.ReduceLROnPlateau(**config.train_reduce_lr))
+        if config.train_early_stop is not None:
+            callbacks.append(keras.callbacks.EarlyStopping(patience=config.train_early_stop))
+        if (
+            config.train_tensorboard
+            and folder is not None
+            and importlib.util.find_spec("tensorboard")
+            and keras.backend.backend() == "tensorflow"
+        ):
+            callbacks.append(keras.callbacks.TensorBoard(folder / "logs", write_graph=False))
+        return callbacks
+
+    def fit(self, data, validation, epochs: int, steps: int, verbose) -> keras.callbacks.History:
+        """Train, then give the network the weights that `train_keep` asks for.
+
+        Parameters
+        ----------
+        data : keras.utils.PyDataset
+        validation : (x, y) or None
+        epochs, steps : int
+            Epochs, and steps in each.
+        verbose : as in `keras.Model.fit`
+
+        Raises
+        ------
+        TrainingError
+            If the loss stopped being finite; the network has the last good weights.
+        """
+        self.form.set_weights(self.network.get_weights())
+        if self.config.train_schedule == "cosine" and self._own_optimizer:
+            done = int(keras.ops.convert_to_numpy(self.form.optimizer.iterations))
+            self.form.optimizer.learning_rate = CosineSchedule(
+                self.config.train_learning_rate, epochs * steps, done
+            )
+        callbacks = self.callbacks
+        if validation is None:
+            # without validation what watches its loss watches the training loss
+            for callback in callbacks:
+                if getattr(callback, "monitor", None) == "val_loss":
+                    callback.monitor = "loss"
+        batches = data
+        if keras.backend.backend() == "tensorflow" and data.workers == 1:
+            from .backend_tf import as_tf_dataset
+
+            batches = as_tf_dataset(data)
+        try:
+            history = self.form.fit(
+                batches,
+                epochs=epochs,
+                validation_data=validation,
+                validation_batch_size=self.config.train_batch_size,
+                callbacks=callbacks,
+                shuffle=False,
+                verbose=verbose,
+            )
+        finally:
+            self._bring_home()
+        if self.kept.diverged_at is not None:
+            raise TrainingError(
+                f"The loss became infinite or NaN in epoch {self.kept.diverged_at}. Received: "
+                f"train_learning_rate={self.config.train_learning_rate}, "
+                f"train_precision={self.config.train_precision!r}. The model has the weights of "
+                "the last good epoch; train again with a lower learning rate or in float32."
+            )
+        return history
+
+    def _bring_home(self):
+        weights = self.kept.best if self.config.train_keep == "best" else self.kept.last
+        if weights is not None:
+            self.network.set_weights(weights)

@@ -1,0 +1,49 @@
+import re
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+here = Path(__file__).parent
+version = re.search(
+    r'__version__ = "(.+?)"', (here / "n2v_tk" / "__init__.py").read_text(encoding="utf-8")
+).group(1)
+
+setup(
+    name="n2v_tk",
+    version=version,
+    description="Denoise images without clean targets: Noise2Void and its relatives on Keras 3",
+    long_description=(here / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="BSD-3-Clause",
+    python_requires=">=3.11",
+    packages=find_packages(include=["n2v_tk", "n2v_tk.*"]),
+    install_requires=[
+        "tensorflow>=2.18",
+        "keras>=3.10",
+        "csbdeep>=0.8.2",
+        "numpy>=1.26",
+        "h5py",
+        "tifffile>=2023.2.3",
+        "imagecodecs>=2023.1.23",
+        "matplotlib",
+        "pydantic>=2.7,<2.14",  # bioimageio.spec 0.5.12 breaks with 2.14
+        "typer>=0.12",
+        "rich",
+        "scikit-image>=0.22",
+    ],
+    extras_require={
+        "test": ["pytest>=8", "ruff>=0.6", "jax"],
+        "jax": ["jax"],
+        "tensorboard": ["tensorboard"],
+    },
+    entry_points={"console_scripts": ["n2v-tk = n2v_tk.cli:main"]},
+    classifiers=[
+        "Development Status :: 4 - Beta",
+        "Intended Audience :: Science/Research",
+        "Operating System :: OS Independent",
+        "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Programming Language :: Python :: 3.13",
+        "Topic :: Scientific/Engineering :: Image Processing",
+    ],
+)
