@@ -94,9 +94,8 @@ def image_statistics(image: np.ndarray, normalization: str) -> tuple[np.ndarray,
 
 def normalize(image: np.ndarray, offset: np.ndarray, scale: np.ndarray) -> np.ndarray:
     """``(image - offset) / scale`` in float32, offset and scale per channel."""
-    # the subtraction in float64 would double the memory; float32 of a shifted image is as exact
-    # as its own noise allows, except for large offsets in float64 images
-    if image.dtype.kind == "f" and image.dtype.itemsize > 4 or image.dtype.itemsize > 2 and image.dtype.kind in "ui":
+    # float32 holds every value of these types; wider ones lose small differences on a large offset
+    if image.dtype not in (np.uint8, np.int8, np.uint16, np.int16, np.float16, np.float32, bool):
         return ((image - offset) / scale).astype(np.float32)
     result = image.astype(np.float32)
     result -= np.asarray(offset, np.float32)
@@ -120,12 +119,11 @@ def to_dtype(image: np.ndarray, dtype) -> np.ndarray:
     if dtype.kind not in "ui":
         return image.astype(dtype)
     limits = np.iinfo(dtype)
-    # float32 cannot hold the largest int32: clip in float64 there
-    wide = image.astype(np.float64) if dtype.itemsize > 2 else image
-    rounded = np.rint(wide)
-    result = np.clip(rounded, limits.min, limits.max).astype(dtype)
-    if dtype.itemsize == 8:
-        result[rounded >= limits.max] = limits.max
+    # float32 cannot hold the largest int32, nor float64 the largest int64
+    rounded = np.rint(image.astype(np.float64) if dtype.itemsize > 2 else image)
+    largest = limits.max if dtype.itemsize < 8 else np.nextafter(float(limits.max), 0)
+    result = np.clip(rounded, limits.min, largest).astype(dtype)
+    result[rounded >= limits.max] = limits.max
     return result
 
 

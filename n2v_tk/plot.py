@@ -17,7 +17,7 @@ def before_after(images: Mapping[str, np.ndarray], zoom: float = 4.0) -> Figure:
     Parameters
     ----------
     images : mapping of title to ndarray (Y, X)
-        All of one shape. The grey scale is that of the last one, percentiles 0.5 to 99.8: a clean
+        All of one shape. The grey scale is that of the last one, percentiles 0.1 to 99.95: a clean
         or denoised image.
     zoom : float
         How much the detail is enlarged. It is the square of highest contrast in the last image.
@@ -31,7 +31,7 @@ def before_after(images: Mapping[str, np.ndarray], zoom: float = 4.0) -> Figure:
     from matplotlib.patches import Rectangle
 
     reference = np.asarray(list(images.values())[-1], np.float32)
-    low, high = np.percentile(reference, (0.5, 99.8))
+    low, high = np.percentile(reference, (0.1, 99.95))
     rows, columns = _busiest_square(reference, max(16, int(min(reference.shape) / zoom)))
     height = 3.2 * reference.shape[0] / reference.shape[1]
     figure = Figure(figsize=(3.2 * len(images), height + 3.5), layout="constrained")

@@ -10,6 +10,7 @@ from ..io import Image, check_output, replacing, write_image
 from .commands import _new_model, _train, training_options
 
 GAIN, READ_NOISE = 4.0, 10.0
+EPOCHS = 12
 NAMES = ("noisy.tif", "denoised.tif", "clean.tif", "panel.png")
 
 
@@ -35,7 +36,7 @@ def run(
     clean = cell().astype("float32")
     noisy = poisson_gaussian(clean, GAIN, READ_NOISE, seed=seed)
     image = Image(noisy, "YX")
-    training = training_options(method, epochs, steps, seed, 2, None, "X", 11)
+    training = training_options(method, epochs or EPOCHS, steps, seed, 2, None, "X", 11)
     model = _new_model([image], training, None, device)
     _train(console, model, [image], output / "demo_model")
     denoised = model.predict(noisy, "YX")

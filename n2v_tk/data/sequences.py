@@ -40,7 +40,7 @@ class N2VDataWrapper(keras.utils.PyDataset):
         Mask that limits `augment`; the same that `masker` has.
     seed : int, optional
         Seed; None draws one.
-    offset, scale : ndarray (C,), or one (S, C) per image, optional
+    offset, scale : ndarray (C,), or list of ndarray (S, C), one per image, optional
         ``(patch - offset) / scale`` normalises patches. By default images are taken as they are.
     **kwargs
         `workers`, `use_multiprocessing` and `max_queue_size` of `keras.utils.PyDataset`.
@@ -165,7 +165,7 @@ def _per_sample(images, values):
     """Values per channel for every sample of every image, as a list of (S, C)."""
     if values is None:
         return None
-    if isinstance(values, list):
+    if isinstance(values, list) and all(np.ndim(v) == 2 for v in values):
         return [np.asarray(v, np.float64) for v in values]
     values = np.asarray(values, np.float64)
     return [np.broadcast_to(values, (len(i), i.shape[-1])) for i in images]

@@ -27,7 +27,6 @@ def as_tf_dataset(data: keras.utils.PyDataset) -> tf.data.Dataset:
     def batches():
         for index in range(n_batches):
             yield data[index]
-        data.on_epoch_end()
 
     signature = tuple(tf.TensorSpec(array.shape, array.dtype) for array in data[0])
     options = tf.data.Options()

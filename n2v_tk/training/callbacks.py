@@ -70,6 +70,27 @@ class KeepWeights(keras.callbacks.Callback):
             save_weights(self.network, self.folder / name, weights)
 
 
+class CountEpochs(keras.callbacks.Callback):
+    """Tells a data set which epoch it is before any batch of it is drawn.
+
+    Keras calls a data set's `on_epoch_end` once more when `fit` starts on some backends, and never
+    tells it the first epoch.
+
+    Parameters
+    ----------
+    data : object with an attribute `epoch`
+    first : int
+        Epochs that were trained before.
+    """
+
+    def __init__(self, data, first: int = 0):
+        super().__init__()
+        self.data, self.first = data, first
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.data.epoch = self.first + epoch
+
+
 @keras.saving.register_keras_serializable(package="n2v_tk")
 class CosineSchedule(keras.optimizers.schedules.LearningRateSchedule):
     """Half a cosine from the initial learning rate to zero.

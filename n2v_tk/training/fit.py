@@ -10,7 +10,7 @@ import keras
 from ..config.base import DenoiserConfig
 from ..errors import TrainingError
 from ..nets.forms import training_form
-from .callbacks import CosineSchedule, KeepWeights
+from .callbacks import CosineSchedule, CountEpochs, KeepWeights
 
 
 class Trainer:
@@ -54,6 +54,7 @@ class Trainer:
         self.form.compile(optimizer=optimizer, loss=loss, **kwargs)
         self.kept = KeepWeights(network, folder, config.train_checkpoint)
         self.callbacks = self._callbacks(folder, optimizer)
+        self._epochs_done = 0
 
     def _callbacks(self, folder, optimizer):
         config = self.config
@@ -97,12 +98,10 @@ class Trainer:
             self.form.optimizer.learning_rate = CosineSchedule(
                 self.config.train_learning_rate, epochs * steps, done
             )
-        callbacks = self.callbacks
-        if validation is None:
+        for callback in self.callbacks:
             # without validation what watches its loss watches the training loss
-            for callback in callbacks:
-                if getattr(callback, "monitor", None) == "val_loss":
-                    callback.monitor = "loss"
+            if getattr(callback, "monitor", None) in ("loss", "val_loss"):
+                callback.monitor = "loss" if validation is None else "val_loss"
         batches = data
         if keras.backend.backend() == "tensorflow" and data.workers == 1:
             from .backend_tf import as_tf_dataset
@@ -114,12 +113,13 @@ class Trainer:
                 epochs=epochs,
                 validation_data=validation,
                 validation_batch_size=self.config.train_batch_size,
-                callbacks=callbacks,
+                callbacks=[CountEpochs(data, self._epochs_done), *self.callbacks],
                 shuffle=False,
                 verbose=verbose,
             )
         finally:
             self._bring_home()
+        self._epochs_done += len(history.epoch)
         if self.kept.diverged_at is not None:
             raise TrainingError(
                 f"The loss became infinite or NaN in epoch {self.kept.diverged_at}. Received: "

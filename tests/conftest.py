@@ -1,0 +1,50 @@
+"""What all tests share."""
+
+import os
+
+# before any backend is imported; one thread of nothing but the CPU gives the same result again
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import numpy as np
+import pytest
+
+SMALL = {
+    "unet_n_first": 4,
+    "unet_kern_size": 3,
+    "train_epochs": 2,
+    "train_steps_per_epoch": 3,
+    "train_batch_size": 4,
+    "train_seed": 1,
+    "train_precision": "float32",
+}
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+@pytest.fixture
+def small():
+    """Settings of a network that trains in a second."""
+    return dict(SMALL)
+
+
+@pytest.fixture(scope="session")
+def noisy_cell():
+    """A real micrograph (skimage.data.cell), clean and with shot and read noise: (Y, X)."""
+    from skimage.data import cell
+
+    from n2v_tk.data.noise import poisson_gaussian
+
+    clean = cell()[230:390, 300:460].astype(np.float32)
+    return clean, poisson_gaussian(clean, gain=2.0, read_noise=15.0, seed=0)
+
+
+@pytest.fixture
+def noisy_stack(rng):
+    """Two noisy pictures 'SYXC' of a smooth pattern."""
+    y, x = np.mgrid[:80, :96]
+    clean = 100 + 40 * np.sin(y / 9) * np.cos(x / 11)
+    return (clean + rng.normal(0, 10, (2, 80, 96)))[..., None].astype(np.float32)

@@ -1,0 +1,26 @@
+import pytest
+
+from n2v_tk.errors import DeviceError
+from n2v_tk.training import precision
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [({"avx2"}, "float32"), ({"amx_bf16"}, "mixed_bfloat16"), ({"avx512_bf16"}, "mixed_bfloat16")],
+)
+def test_auto_follows_the_processor(flags, expected, monkeypatch):
+    if precision.keras.backend.backend() == "jax":
+        expected = "float32"
+    monkeypatch.setattr(precision, "_cpu_flags", lambda: flags)
+    precision.fast_bfloat16.cache_clear()
+    try:
+        assert precision.resolve_precision("auto") == expected
+    finally:
+        precision.fast_bfloat16.cache_clear()
+
+
+def test_what_is_asked_for_is_taken():
+    assert precision.resolve_precision("float32") == "float32"
+    assert precision.resolve_precision("mixed_bfloat16") == "mixed_bfloat16"
+    with pytest.raises(DeviceError, match="Received: 'int8'"):
+        precision.resolve_precision("int8")
