@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import warnings
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -35,7 +35,7 @@ Output = Annotated[
     ),
 ]
 Axes = Annotated[
-    Optional[str],
+    str | None,
     typer.Option(help="Axes of the images, e.g. ZYX or TCYX, where the files do not say."),
 ]
 Method = Annotated[
@@ -44,21 +44,21 @@ Method = Annotated[
         help="n2v; n2v2 (no checkerboard); structn2v (noise along lines, see --struct-axis)."
     ),
 ]
-Epochs = Annotated[Optional[int], typer.Option(min=1, help="Epochs of training.")]
-Steps = Annotated[Optional[int], typer.Option(min=1, help="Training steps per epoch.")]
-Seed = Annotated[Optional[int], typer.Option(min=0, help="Seed of everything that is drawn.")]
+Epochs = Annotated[int | None, typer.Option(min=1, help="Epochs of training.")]
+Steps = Annotated[int | None, typer.Option(min=1, help="Training steps per epoch.")]
+Seed = Annotated[int | None, typer.Option(min=0, help="Seed of everything that is drawn.")]
 Device = Annotated[
-    Optional[str], typer.Option(help="cpu, gpu, or one GPU by number: gpu:1. Default: GPU if any.")
+    str | None, typer.Option(help="cpu, gpu, or one GPU by number: gpu:1. Default: GPU if any.")
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace outputs that are there.")]
 Dimensions = Annotated[
-    Optional[int],
+    int | None,
     typer.Option(
         "--dim", min=2, max=3, help="Train on planes (2) or volumes (3). Default: 3 from 8 planes."
     ),
 ]
 Patch = Annotated[
-    Optional[str], typer.Option(help="Training patch, e.g. 64,64 or 16,64,64. Default: fits.")
+    str | None, typer.Option(help="Training patch, e.g. 64,64 or 16,64,64. Default: fits.")
 ]
 StructAxis = Annotated[
     str, typer.Option(help="structn2v: axis along which the noise runs: X, Y or Z.")
@@ -66,7 +66,7 @@ StructAxis = Annotated[
 StructLength = Annotated[int, typer.Option(help="structn2v: odd number of pixels to hide.")]
 Tta = Annotated[bool, typer.Option("--tta", help="Average over turns and flips: better, slower.")]
 Dtype = Annotated[
-    Optional[str],
+    str | None,
     typer.Option(help="Type of the result: float32, or 'same' as the input. PNG: same."),
 ]
 
@@ -86,9 +86,7 @@ def denoise(
     struct_length: StructLength = 11,
     tta: Tta = False,
     dtype: Dtype = None,
-    save_model: Annotated[
-        Optional[Path], typer.Option(help="Keep the model in this folder.")
-    ] = None,
+    save_model: Annotated[Path | None, typer.Option(help="Keep the model in this folder.")] = None,
     device: Device = None,
     overwrite: Overwrite = False,
 ):
@@ -135,10 +133,10 @@ def predict(
     output: Output,
     axes: Axes = None,
     weights: Annotated[
-        Optional[str], typer.Option(help="Weight file, e.g. weights_last.h5. Default: best.")
+        str | None, typer.Option(help="Weight file, e.g. weights_last.h5. Default: best.")
     ] = None,
     n_tiles: Annotated[
-        Optional[str], typer.Option(help="Tiles per axis, e.g. 1,4,4. Default: fits memory.")
+        str | None, typer.Option(help="Tiles per axis, e.g. 1,4,4. Default: fits memory.")
     ] = None,
     tta: Tta = False,
     dtype: Dtype = None,

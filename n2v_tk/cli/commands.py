@@ -103,7 +103,9 @@ def info(path: Path, axes: str | None) -> None:
         table.add_row("dtype", str(data.dtype))
         table.add_row("range", f"{data.min()} to {data.max()}")
         table.add_row("mean, std", f"{data.mean(dtype=float):.6g}, {data.std(dtype=float):.6g}")
-        sizes = [f"{a} {s:.6g} {'s' if a == 'T' else image.unit}" for a, s in image.pixel_sizes.items()]
+        sizes = [
+            f"{a} {s:.6g} {'s' if a == 'T' else image.unit}" for a, s in image.pixel_sizes.items()
+        ]
         table.add_row("pixel", ", ".join(sizes) or "size unknown")
     console.print(table, highlight=False)
 

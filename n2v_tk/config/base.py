@@ -82,7 +82,7 @@ class DenoiserConfig(pydantic.BaseModel):
     train_workers : int
         Threads that prepare batches.
     train_tensorboard : bool
-        Write logs for TensorBoard into the model folder.
+        Write logs for TensorBoard into the model folder, where tensorboard is installed.
     """
 
     model_config = pydantic.ConfigDict(extra="forbid", arbitrary_types_allowed=False)
@@ -108,7 +108,7 @@ class DenoiserConfig(pydantic.BaseModel):
     train_seed: Annotated[int, Field(ge=0)] | None = None
     train_precision: Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"] = "auto"
     train_workers: PositiveInt = 1
-    train_tensorboard: bool = False
+    train_tensorboard: bool = True
 
     _unknown: dict[str, Any] = pydantic.PrivateAttr(default_factory=dict)
 

@@ -58,9 +58,10 @@ class N2VConfig(DenoiserConfig):
         radius for it.
     structN2Vmask : list of 0 and 1, optional
         Neighbours to hide with each blind spot, odd sides.
-    structN2V_fill : (low, high)
-        Range of the uniform noise that hides them, in standard deviations of the normalised
-        image around its mean.
+    structN2V_fill : 'neighbours' or (low, high)
+        What hides them: pixels of the window around each (the default), or uniform noise of that
+        range, in standard deviations of the normalised image around its mean. n2v's is (-2, 2),
+        which networks tell from the image (`n2v_tk.masking.masker`).
     legacy_density : bool
         n2v's boxes, which hide another share of pixels than asked for, above all in 3D.
     **settings
@@ -104,10 +105,13 @@ class N2VConfig(DenoiserConfig):
     n2v_neighborhood_radius: NonNegativeInt = 5
     n2v_additive_sigma: Positive = 1.0
     structN2Vmask: list | None = None
-    structN2V_fill: tuple[float, float] = (-2.0, 2.0)
+    structN2V_fill: Literal["neighbours"] | tuple[float, float] = "neighbours"
     legacy_density: bool = False
 
-    absent_in_old_files: ClassVar[dict[str, Any]] = {"single_net_per_channel": False}
+    absent_in_old_files: ClassVar[dict[str, Any]] = {
+        "single_net_per_channel": False,
+        "structN2V_fill": (-2.0, 2.0),
+    }
 
     def __init__(self, X=None, **settings):
         if X is not None:
@@ -192,9 +196,10 @@ class N2VConfig(DenoiserConfig):
                 "train_loss must be 'laplace' for a probabilistic model and only for it. Received: "
                 f"probabilistic={self.probabilistic}, train_loss={self.train_loss!r}."
             )
-        if self.structN2V_fill[0] >= self.structN2V_fill[1]:
+        fill = self.structN2V_fill
+        if fill != "neighbours" and fill[0] >= fill[1]:
             raise ConfigError(
-                f"structN2V_fill must be (low, high). Received: {self.structN2V_fill}."
+                f"structN2V_fill must be 'neighbours' or (low, high). Received: {fill}."
             )
         self._check_input_shape(divisor)
         self.masker()
@@ -221,13 +226,16 @@ class N2VConfig(DenoiserConfig):
             Mean and standard deviation of the normalised images: 0 and 1 unless `normalization`
             is 'percentile' or 'none'.
         """
+        fill = self.structN2V_fill
+        if fill != "neighbours":
+            fill = tuple(offset + scale * f for f in fill)
         return BlindSpotMasker(
             self.n_dim,
             self.n2v_perc_pix,
             self.n2v_manipulator,
             self.n2v_neighborhood_radius,
             self.structN2Vmask,
-            tuple(offset + scale * f for f in self.structN2V_fill),
+            fill,
             self.legacy_density,
             scale * self.n2v_additive_sigma,
         )

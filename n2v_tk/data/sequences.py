@@ -77,10 +77,14 @@ class N2VDataWrapper(keras.utils.PyDataset):
         self.symmetries = allowed_symmetries(self.shape, structN2Vmask) if augment else ()
         self.seed = int(np.random.SeedSequence().entropy % 2**63) if seed is None else seed
         self.epoch = 0
-        self._offset, self._scale = _per_sample(self.images, offset), _per_sample(self.images, scale)
+        self._offset, self._scale = (
+            _per_sample(self.images, offset),
+            _per_sample(self.images, scale),
+        )
         # places where a patch can start, summed up over all samples of all images
         places = [
-            len(image) * np.prod([s - p + 1 for s, p in zip(image.shape[1:-1], self.shape, strict=True)])
+            len(image)
+            * np.prod([s - p + 1 for s, p in zip(image.shape[1:-1], self.shape, strict=True)])
             for image in self.images
         ]
         self._upto = np.cumsum(places, dtype=np.int64)
@@ -143,16 +147,18 @@ def masked_pair(
     Parameters
     ----------
     x : ndarray of float32 (B, (Z,) Y, X, C)
-        Normalised patches; changed in place.
+        Normalised patches; changed in place if they are contiguous.
     masker : BlindSpotMasker
     rng : numpy.random.Generator
 
     Returns
     -------
-    x : the same array, blind spots filled
+    x : ndarray of float32 (B, (Z,) Y, X, C)
+        Patches with blind spots filled.
     y : ndarray of float32 (B, (Z,) Y, X, 2C)
         Original values, then the mask of blind spots.
     """
+    x = np.ascontiguousarray(x, np.float32)
     n_channels = x.shape[-1]
     y = np.zeros((*x.shape[:-1], 2 * n_channels), np.float32)
     y[..., :n_channels] = x

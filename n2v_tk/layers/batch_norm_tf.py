@@ -35,7 +35,11 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
         channels = self.gamma.shape[0]
         spatial = tf.shape(inputs)
         # the kernel is made for 4 dimensions; a volume is a picture of Z*Y rows to it
-        x = inputs if inputs.shape.rank == 4 else tf.reshape(inputs, (spatial[0], -1, spatial[-2], channels))
+        x = (
+            inputs
+            if inputs.shape.rank == 4
+            else tf.reshape(inputs, (spatial[0], -1, spatial[-2], channels))
+        )
         batch_statistics = bool(training) and self.trainable
         y, mean, variance = tf.compat.v1.nn.fused_batch_norm(
             x,

@@ -72,12 +72,12 @@ Manipulator = Callable[[np.ndarray, BlindSpots, Neighbourhood, np.random.Generat
 
 def uniform_withCP(batch, spots, neighbourhood, rng):
     """A pixel of the window, drawn uniformly, the centre pixel included."""
-    return _draw(batch, spots, neighbourhood.offsets(centre=True), None, rng)
+    return draw_neighbours(batch, spots, neighbourhood.offsets(centre=True), None, rng)
 
 
 def uniform_withoutCP(batch, spots, neighbourhood, rng):
     """A pixel of the window, drawn uniformly, never the centre pixel."""
-    return _draw(batch, spots, neighbourhood.offsets(centre=False), None, rng)
+    return draw_neighbours(batch, spots, neighbourhood.offsets(centre=False), None, rng)
 
 
 def normal_withoutCP(batch, spots, neighbourhood, rng):
@@ -88,7 +88,7 @@ def normal_withoutCP(batch, spots, neighbourhood, rng):
     """
     offsets = neighbourhood.offsets(centre=False)
     weights = np.exp(-0.5 * np.sum(offsets**2, axis=1) / (0.8 * neighbourhood.radius) ** 2)
-    return _draw(batch, spots, offsets, weights, rng)
+    return draw_neighbours(batch, spots, offsets, weights, rng)
 
 
 def normal_additive(batch, spots, neighbourhood, rng):
@@ -152,27 +152,40 @@ MANIPULATORS: dict[str, Manipulator] = {
 }
 
 
-def _draw(batch, spots, offsets, weights, rng):
-    """One neighbour per blind spot; draws that fall outside the patch are drawn again."""
+def draw_neighbours(
+    batch: np.ndarray,
+    spots: BlindSpots,
+    offsets: np.ndarray,
+    weights: np.ndarray | None,
+    rng: np.random.Generator,
+) -> np.ndarray:
+    """One pixel of the batch for each spot, at one of `offsets` (N, n_dim) from it.
+
+    Offsets are drawn uniformly or by `weights` (N,); draws that fall outside the patch are drawn
+    again.
+    """
     if weights is not None:
         cumulative = np.cumsum(weights) / np.sum(weights)
-    strides = _strides(batch.shape)
-    steps = offsets @ strides[1:-1]
+    sides = batch.shape[1:-1]
+    by_axis = [np.ascontiguousarray(offsets[:, axis]) for axis in range(len(sides))]
+    steps = offsets @ _strides(batch.shape)[1:-1]
     centre = np.ravel_multi_index(spots, batch.shape)
     source = np.empty_like(centre)
-    open_draws = np.arange(centre.size)
-    while open_draws.size:
+    positions, open_draws = spots[1:-1], slice(None)
+    while centre[open_draws].size:
+        n = centre[open_draws].size
         if weights is None:
-            choice = rng.integers(0, len(offsets), open_draws.size)
+            choice = rng.integers(0, len(offsets), n, dtype=np.int32)
         else:
-            draws = rng.random(open_draws.size)
-            choice = np.minimum(np.searchsorted(cumulative, draws, "right"), len(offsets) - 1)
-        inside = np.ones(open_draws.size, bool)
-        for axis, side in enumerate(batch.shape[1:-1]):
-            moved = spots[axis + 1][open_draws] + offsets[choice, axis]
-            inside &= (moved >= 0) & (moved < side)
+            choice = np.searchsorted(cumulative, rng.random(n), "right")
+            choice = np.minimum(choice, len(offsets) - 1)
+        inside = np.ones(n, bool)
+        for side, position, offset in zip(sides, positions, by_axis, strict=True):
+            # below 0 becomes a very large unsigned number
+            inside &= (position[open_draws] + offset[choice]).view(np.uint64) < side
         source[open_draws] = centre[open_draws] + steps[choice]
-        open_draws = open_draws[~inside]
+        (outside,) = np.nonzero(~inside)
+        open_draws = outside if isinstance(open_draws, slice) else open_draws[outside]
     return batch.reshape(-1)[source]
 
 

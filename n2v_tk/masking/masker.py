@@ -9,8 +9,8 @@ import numpy as np
 
 from ..errors import ConfigError
 from .coordinates import BlindSpots, box_side, stratified_coordinates
-from .manipulators import MANIPULATORS, Neighbourhood
-from .structn2v import hide_neighbours, mask_offsets
+from .manipulators import MANIPULATORS, Neighbourhood, draw_neighbours
+from .structn2v import hidden_pixels, mask_offsets
 
 
 class BlindSpotMasker:
@@ -28,8 +28,11 @@ class BlindSpotMasker:
         Radius of the window of replacement values, in pixels.
     structN2Vmask : array_like of 0 and 1, optional
         Neighbours to hide with each blind spot, `n_dim` axes of odd length.
-    structN2V_fill : (low, high)
-        Range of the uniform noise that hides them.
+    structN2V_fill : 'neighbours' or (low, high)
+        What hides them: pixels from the window around each, those that its own mask would hide
+        left out, or uniform noise of that range (n2v: -2 to 2 on data of unit standard
+        deviation). A network sees where such noise is, learns to look for it, and then does
+        something else where there is none: in whole images.
     legacy_density : bool
         n2v's boxes (`stratified_coordinates`).
     sigma : float
@@ -51,7 +54,7 @@ class BlindSpotMasker:
         manipulator: str = "uniform_withCP",
         radius: int = 5,
         structN2Vmask=None,
-        structN2V_fill: Sequence[float] = (-2.0, 2.0),
+        structN2V_fill: str | Sequence[float] = "neighbours",
         legacy_density: bool = False,
         sigma: float = 1.0,
     ):
@@ -66,7 +69,7 @@ class BlindSpotMasker:
         self.perc_pix = perc_pix
         self.legacy_density = legacy_density
         self.manipulator = MANIPULATORS[manipulator]
-        self.structN2V_fill = tuple(structN2V_fill)
+        self.structN2V_fill = structN2V_fill
         self.hidden = None if structN2Vmask is None else mask_offsets(structN2Vmask, n_dim)
         self.neighbourhood = Neighbourhood(radius, n_dim, self.hidden, sigma)
 
@@ -83,6 +86,16 @@ class BlindSpotMasker:
         spots = stratified_coordinates(batch.shape, self.perc_pix, rng, self.legacy_density)
         values = self.manipulator(batch, spots, self.neighbourhood, rng)
         if self.hidden is not None:
-            hide_neighbours(batch, spots, self.hidden, rng, self.structN2V_fill)
+            hidden = hidden_pixels(batch.shape, spots, self.hidden)
+            batch[hidden] = self._fill(batch, hidden, rng)
+        # last: a blind spot under the mask of another one keeps its own replacement
         batch[spots] = values
         return spots
+
+    def _fill(self, batch, hidden, rng):
+        if self.structN2V_fill == "neighbours":
+            offsets = self.neighbourhood.offsets(centre=False)
+            return draw_neighbours(batch, hidden, offsets, None, rng)
+        low, high = self.structN2V_fill
+        noise = rng.random(hidden[0].size, dtype=np.float32)
+        return noise * np.float32(high - low) + np.float32(low)

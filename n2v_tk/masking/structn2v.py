@@ -81,48 +81,32 @@ def mask_offsets(mask, n_dim: int) -> np.ndarray:
     return offsets[np.any(offsets != 0, axis=1)]
 
 
-def hide_neighbours(
-    batch: np.ndarray,
-    spots: BlindSpots,
-    offsets: np.ndarray,
-    rng: np.random.Generator,
-    fill: Sequence[float] = (-2.0, 2.0),
-) -> None:
-    """Overwrite the pixels under the mask with uniform noise, in place.
-
-    Offsets outside the patch are dropped. Blind spots under the mask of another one are left
-    as they are.
+def hidden_pixels(batch_shape: Sequence[int], spots: BlindSpots, offsets: np.ndarray) -> BlindSpots:
+    """Where the masks around blind spots lie. What falls outside its patch is dropped.
 
     Parameters
     ----------
-    batch : ndarray (B, (Z,) Y, X, C)
-        Changed in place.
+    batch_shape : (B, (Z,) Y, X, C)
     spots : tuple of ndarray
         Blind spots.
     offsets : ndarray of int (N, n_dim)
         From `mask_offsets`.
-    rng : numpy.random.Generator
-        Source of randomness.
-    fill : (low, high)
-        Range of the noise. The default is n2v's, for data of unit standard deviation.
+
+    Returns
+    -------
+    tuple of ndarray of int, one per axis of the batch
+        Pixels under several masks are there several times.
     """
     inside = np.ones((spots[0].size, len(offsets)), bool)
-    under = [spots[0][:, None]]
-    for axis, side in enumerate(batch.shape[1:-1]):
-        moved = spots[axis + 1][:, None] + offsets[None, :, axis]
-        inside &= (moved >= 0) & (moved < side)
-        under.append(moved)
-    under.append(spots[-1][:, None])
-    index = np.ravel_multi_index(
-        [np.broadcast_to(u, inside.shape)[inside] for u in under], batch.shape
-    )
-    flat = batch.reshape(-1)
-    blind = np.ravel_multi_index(spots, batch.shape)
-    kept = flat[blind]
-    low, high = fill
-    noise = rng.random(index.size, dtype=np.float32)
-    flat[index] = noise * np.float32(high - low) + np.float32(low)
-    flat[blind] = kept
+    positions = []
+    for axis, side in enumerate(batch_shape[1:-1]):
+        moved = spots[axis + 1][:, None] + offsets[:, axis]
+        # below 0 becomes a very large unsigned number
+        inside &= moved.view(np.uint64) < side
+        positions.append(moved.ravel())
+    (inside,) = np.nonzero(inside.ravel())
+    which = inside // max(1, len(offsets))
+    return (spots[0][which], *(p[inside] for p in positions), spots[-1][which])
 
 
 def symmetries(mask=None) -> tuple[tuple[int, bool], ...]:

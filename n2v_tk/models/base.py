@@ -68,8 +68,7 @@ class Denoiser:
     ):
         if config is not None and not isinstance(config, self.config_class):
             raise ConfigError(
-                f"config must be a {self.config_class.__name__}. Received: "
-                f"{type(config).__name__}."
+                f"config must be a {self.config_class.__name__}. Received: {type(config).__name__}."
             )
         if config is None and (name is None or basedir is None):
             raise ConfigError(
@@ -194,11 +193,13 @@ class Denoiser:
         try:
             images = as_image_list(X, self.config.n_dim)
         except ImageError as error:
-            raise ImageError(f"{what} do not fit a model of axes S{self.config.axes}. {error}") from None
+            raise ImageError(
+                f"{what} do not fit a model of axes S{self.config.axes}. {error}"
+            ) from None
         if images[0].shape[-1] != self.config.n_channel_in:
             raise ImageError(
-                f"{what} must have the {self.config.n_channel_in} channel(s) of the model. Received: "
-                f"{images[0].shape[-1]} channels."
+                f"{what} must have the {self.config.n_channel_in} channel(s) of the model. "
+                f"Received: {images[0].shape[-1]} channels."
             )
         for image in images:
             check_image(image, what)
@@ -320,9 +321,13 @@ class Denoiser:
             result = predictor(normalized, counts, tta, mask, resizer)
             for i, (offset, scale) in enumerate(scaling):
                 channels = self.config.n_channel_out
-                mean, spread = result[i, ..., :channels], result[i, ..., channels:]
-                output[first + i, ..., :channels] = denormalize(mean, offset, scale)
-                output[first + i, ..., channels:] = denormalize(spread, 0.0, scale)
+                output[first + i, ..., :channels] = denormalize(
+                    result[i, ..., :channels], offset, scale
+                )
+                if result.shape[-1] > channels:  # the scale of a distribution has no offset
+                    output[first + i, ..., channels:] = denormalize(
+                        result[i, ..., channels:], 0.0, scale
+                    )
         return layout, output
 
     def _scaling(self, image):

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..axes import StackLayout, normalize_axes
 from ..config.n2v import N2VConfig
-from ..data.patches import as_image_list, hold_out
+from ..data.patches import as_image_list, check_patch_fits, hold_out
 from ..errors import ConfigError, ImageError
 from .n2v import N2V
 
@@ -29,6 +29,8 @@ _RECIPE = {
     "n2v_perc_pix": 3.0,
 }
 _RECIPE_3D = {"train_batch_size": 4, "train_steps_per_epoch": 40}
+# every blind spot hides a whole line
+_RECIPE_STRUCT = {"n2v_perc_pix": 1.0}
 
 
 def denoise(
@@ -124,10 +126,16 @@ def make_config(images: Sequence[np.ndarray], method: str = "n2v", **settings) -
         raise ConfigError(f"method must be one of {', '.join(METHODS)}. Received: {method!r}.")
     images = as_image_list(images)
     n_dim = images[0].ndim - 2
-    recipe = _RECIPE | (_RECIPE_3D if n_dim == 3 else {}) | settings
+    recipe = dict(_RECIPE)
+    if n_dim == 3:
+        recipe |= _RECIPE_3D
+    if method == "structn2v":
+        recipe |= _RECIPE_STRUCT
+    recipe |= settings
     divisor = 2 ** recipe.get("unet_n_depth", 2)
     if "n2v_patch_shape" not in recipe:
         recipe["n2v_patch_shape"] = _patch_for(images, n_dim, divisor)
+    check_patch_fits(images, recipe["n2v_patch_shape"], divisor)
     if method == "structn2v" and "structN2Vmask" in recipe:
         return N2VConfig(images, **recipe)
     return METHODS[method](images, **recipe)
@@ -164,9 +172,7 @@ def new_model(
 def _patch_for(images, n_dim, divisor):
     wanted = (64, 64) if n_dim == 2 else (16, 64, 64)
     smallest = [min(i.shape[axis + 1] for i in images) for axis in range(n_dim)]
-    patch = tuple(
-        min(w, s // divisor * divisor) for w, s in zip(wanted, smallest, strict=True)
-    )
+    patch = tuple(min(w, s // divisor * divisor) for w, s in zip(wanted, smallest, strict=True))
     if not all(patch):
         raise ImageError(
             f"The image is too small for the network: every side must be at least {divisor} "
@@ -174,4 +180,3 @@ def _patch_for(images, n_dim, divisor):
             "smaller unet_n_depth."
         )
     return patch
-

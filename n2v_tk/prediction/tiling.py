@@ -85,7 +85,9 @@ def tile_sides_for(
         return tuple(
             side
             if n == 1
-            else max(_up(-(-side // n) + h.left + h.right, h.divisor), _up(h.smallest_tile, h.divisor))
+            else max(
+                _up(-(-side // n) + h.left + h.right, h.divisor), _up(h.smallest_tile, h.divisor)
+            )
             for side, n, h in zip(sides, n_tiles, halos, strict=True)
         )
     least = [min(s, _up(h.smallest_tile, h.divisor)) for s, h in zip(sides, halos, strict=True)]

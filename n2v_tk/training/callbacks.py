@@ -13,8 +13,9 @@ from .checkpoints import save_weights
 class KeepWeights(keras.callbacks.Callback):
     """Keeps the best and the last good weights, in memory and, with a folder, on disk.
 
-    After every epoch the network gets the weights of the form that is trained. Good means that loss and weights are finite. At the first epoch that is not, training stops
-    and `diverged_at` names the epoch.
+    After every epoch the network gets the weights of the form that is trained. Good means that
+    loss and weights are finite. At the first epoch that is not, training stops and `diverged_at`
+    names the epoch.
 
     Parameters
     ----------

@@ -26,9 +26,7 @@ def test_seeded():
     assert (a != c).any()
 
 
-@pytest.mark.parametrize(
-    "options", [{"gain": -1}, {"read_noise": -1}, {"offset": 60}], ids=str
-)
+@pytest.mark.parametrize("options", [{"gain": -1}, {"read_noise": -1}, {"offset": 60}], ids=str)
 def test_impossible_cameras_are_refused(options):
     with pytest.raises(ConfigError, match="Received"):
         poisson_gaussian(np.full((4, 4), 50.0), **options)

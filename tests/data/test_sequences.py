@@ -76,9 +76,7 @@ def test_global_random_state_is_left_alone(rng):
 def test_every_batch_is_a_fresh_array(rng):
     _, data = wrapper("2D", rng)
     arrays = [array for i in range(3) for array in data[i]]
-    assert not any(
-        np.shares_memory(a, b) for i, a in enumerate(arrays) for b in arrays[:i]
-    )
+    assert not any(np.shares_memory(a, b) for i, a in enumerate(arrays) for b in arrays[:i])
 
 
 def test_images_are_not_changed_and_may_be_read_only(rng, tmp_path):
@@ -114,9 +112,7 @@ def test_each_image_can_have_its_own_scale(rng):
 def test_augmentation_of_structured_noise_keeps_its_axis(rng):
     X = np.tile(np.arange(64.0)[:, None], (1, 64))[None, ..., None]  # rows are constant
     mask = line_mask("X", 5)
-    data = N2VDataWrapper(
-        X, 64, 1, (32, 32), BlindSpotMasker(2, 2, structN2Vmask=mask), True, mask
-    )
+    data = N2VDataWrapper(X, 64, 1, (32, 32), BlindSpotMasker(2, 2, structN2Vmask=mask), True, mask)
     target = data[0][1][..., 0]
     assert (np.diff(target, axis=2) == 0).all()
     free = N2VDataWrapper(X, 64, 1, (32, 32), augment=True)
@@ -125,7 +121,15 @@ def test_augmentation_of_structured_noise_keeps_its_axis(rng):
 
 def test_masked_pair_of_structured_noise_hides_neighbours(rng):
     """Validation hides what training hides."""
-    masker = BlindSpotMasker(2, 2, structN2Vmask=line_mask("X", 5))
+    masker = BlindSpotMasker(2, 2, structN2Vmask=line_mask("X", 5), structN2V_fill=(-2, 2))
     x = rng.normal(100, 1, (2, 32, 32, 1)).astype(np.float32)
     x, y = masked_pair(x, masker, rng)
     assert np.sum(x < 50) > 2 * y[..., 1].sum()
+
+
+def test_masked_pair_of_patches_in_another_memory_order(rng):
+    x = rng.normal(size=(2, 2, 32, 32)).astype(np.float32).transpose(0, 2, 3, 1)
+    plain = masked_pair(np.ascontiguousarray(x), BlindSpotMasker(2), np.random.default_rng(1))
+    other = masked_pair(x, BlindSpotMasker(2), np.random.default_rng(1))
+    for a, b in zip(plain, other, strict=True):
+        np.testing.assert_array_equal(a, b)

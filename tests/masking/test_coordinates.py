@@ -48,7 +48,7 @@ def test_at_most_one_blind_spot_per_box(shape):
     spots = stratified_coordinates(shape, 1.5, np.random.default_rng(3))
     boxes = np.stack([spots[0], *(s // side for s in spots[1:-1]), spots[-1]])
     assert np.unique(boxes, axis=1).shape[1] == boxes.shape[1]
-    assert all(0 <= s.min() and s.max() < n for s, n in zip(spots, shape, strict=True))
+    assert all(s.min() >= 0 and s.max() < n for s, n in zip(spots, shape, strict=True))
 
 
 @pytest.mark.parametrize("shape", [(400, 20, 20, 1), (100, 10, 10, 10, 1)])

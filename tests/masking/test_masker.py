@@ -4,7 +4,7 @@ import pytest
 from n2v_tk.errors import ConfigError
 from n2v_tk.masking.manipulators import MANIPULATORS
 from n2v_tk.masking.masker import BlindSpotMasker
-from n2v_tk.masking.structn2v import line_mask
+from n2v_tk.masking.structn2v import hidden_pixels, line_mask, mask_offsets
 
 SHAPES = [(3, 32, 32, 2), (2, 16, 16, 16, 1)]
 
@@ -33,16 +33,40 @@ def test_only_blind_spots_change(shape, manipulator, rng):
 @pytest.mark.parametrize("manipulator", MANIPULATORS)
 def test_structn2v_works_with_every_manipulator(shape, manipulator, rng):
     batch = rng.normal(100, 1, size=shape).astype(np.float32)
-    masker = BlindSpotMasker(
-        len(shape) - 2, 2, manipulator, 3, line_mask("X", 5, len(shape) - 2), (-2, 2)
-    )
+    before = batch.copy()
+    mask = line_mask("X", 5, len(shape) - 2)
+    masker = BlindSpotMasker(len(shape) - 2, 2, manipulator, 3, mask, (5, 7))
     spots = masker(batch, rng)
-    blind = np.zeros(shape, bool)
+    blind, under = np.zeros((2, *shape), bool)
     blind[spots] = True
-    hidden = (batch < 50) & ~blind
-    assert hidden.sum() > 2 * blind.sum()
-    # values are those of the image, never of the noise that hides it
+    under[hidden_pixels(shape, spots, mask_offsets(mask, mask.ndim))] = True
+    # blind spots hold values of the image, also under the mask of another one
     assert (batch[blind] > 90).all()
+    filled = batch[under & ~blind]
+    assert filled.size > 2 * blind.sum()
+    assert filled.min() >= 5
+    assert filled.max() <= 7
+    assert filled.mean() == pytest.approx(6, abs=0.1)
+    np.testing.assert_array_equal(batch[~under & ~blind], before[~under & ~blind])
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_hidden_pixels_are_filled_from_their_own_unhidden_neighbours(shape, rng):
+    # every value once, so that a value says where it came from
+    batch = np.arange(np.prod(shape), dtype=np.float32).reshape(shape)
+    mask = line_mask("X", 5, len(shape) - 2)
+    spots = BlindSpotMasker(mask.ndim, 2, "identity", 3, mask)(batch, rng)
+    hidden = np.zeros(shape, bool)
+    hidden[hidden_pixels(shape, spots, mask_offsets(mask, mask.ndim))] = True
+    hidden[spots] = False
+    for index in np.argwhere(hidden)[:300]:
+        source = np.array(np.unravel_index(int(batch[tuple(index)]), shape))
+        assert source[0] == index[0]
+        assert source[-1] == index[-1]
+        step = (source - index)[1:-1]
+        assert np.abs(step).max() <= 3
+        on_the_line = (step[:-1] == 0).all() and abs(step[-1]) <= 2
+        assert not on_the_line
 
 
 def test_values_come_from_the_batch_before_any_was_filled(rng):

@@ -38,7 +38,9 @@ def seen(net, n_dim, divisor, side):
 def test_reach_is_what_a_changed_pixel_shows(name):
     kernel, settings, extent = NETS[name]
     n_dim, divisor = len(kernel), 2 ** settings["n_depth"]
-    net = build_unet((*[None] * n_dim, 1), "linear", n_filter_base=1, kernel_size=kernel, **settings)
+    net = build_unet(
+        (*[None] * n_dim, 1), "linear", n_filter_base=1, kernel_size=kernel, **settings
+    )
     reach = receptive_field(net)
     assert len(set(reach)) == 1
     assert reach[0] == seen(net, n_dim, divisor, 4 * sum(reach[0]) // divisor * divisor)

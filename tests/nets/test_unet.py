@@ -77,9 +77,7 @@ def test_every_network_runs_and_opens_with_stock_keras(build, sides, settings, r
 @pytest.mark.parametrize("sides", [(16, 16), (8, 8, 8)])
 @pytest.mark.parametrize("settings", [{}, {"residual": True}, {"prob_out": True}], ids=str)
 def test_each_network_reads_and_writes_its_own_channel(sides, settings, rng):
-    net = build_single_unet_per_channel(
-        (*sides, 3), "linear", n_filter_base=2, **settings
-    )
+    net = build_single_unet_per_channel((*sides, 3), "linear", n_filter_base=2, **settings)
     x = rng.normal(size=(1, *sides, 3)).astype(np.float32)
     y = predict(net, x)
     for channel in range(3):
@@ -108,9 +106,7 @@ def test_residual_adds_the_input(build, rng):
 
 @pytest.mark.parametrize("n_dim", [2, 3])
 def test_n2v2_has_no_top_skip_connection(n_dim):
-    net = build_unet(
-        (*[None] * n_dim, 1), "linear", 2, 4, (3,) * n_dim, batch_norm=True, **N2V2
-    )
+    net = build_unet((*[None] * n_dim, 1), "linear", 2, 4, (3,) * n_dim, batch_norm=True, **N2V2)
 
     def readers(tensor):
         return [

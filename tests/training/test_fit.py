@@ -179,7 +179,7 @@ def test_early_stop_is_off_by_default(noisy_stack, small):
 
 
 def test_training_lowers_the_loss(noisy_stack, small):
-    net, trainer, data = make(noisy_stack, small)
+    _, trainer, data = make(noisy_stack, small)
     trainer.form.optimizer.learning_rate = 1e-2
     history = trainer.fit(data, data[0], 8, 3, 0)
     assert history.history["val_loss"][-1] < history.history["val_loss"][0]

@@ -1,0 +1,272 @@
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tifffile
+
+from n2v_tk import cli
+from n2v_tk.io import Image, read_image, write_image
+
+QUICK = ["--epochs", "1", "--steps", "2", "--seed", "0", "--device", "cpu"]
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """Run `n2v-tk ARGUMENTS` here: exit code and everything it printed."""
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["n2v-tk", *map(str, arguments)])
+        monkeypatch.setenv("COLUMNS", "200")
+        try:
+            cli.main()
+            code = 0
+        except SystemExit as stop:
+            code = stop.code or 0
+        printed = capsys.readouterr()
+        return code, " ".join((printed.out + printed.err).split())
+
+    return run
+
+
+@pytest.fixture
+def noisy(rng, tmp_path):
+    """A noisy TIFF with pixel sizes."""
+    data = rng.normal(1000, 100, (72, 80)).astype(np.uint16)
+    path = tmp_path / "noisy.tif"
+    sizes = {"X": 0.5, "Y": 0.5}
+    write_image(path, Image(data, "YX", sizes, "micron", "imagej"))
+    return path
+
+
+def test_denoise_a_file(run, noisy, tmp_path):
+    code, text = run("denoise", noisy, "-o", tmp_path / "out.tif", *QUICK)
+    assert code == 0, text
+    image = read_image(tmp_path / "out.tif")
+    assert (image.axes, image.data.shape, image.data.dtype) == ("YX", (72, 80), np.float32)
+    assert image.pixel_sizes == pytest.approx({"X": 0.5, "Y": 0.5})
+    assert "loss" in text
+    assert "left" in text
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["noisy.tif", "out.tif"]
+
+
+def test_train_predict_info(run, noisy, tmp_path):
+    model, out = tmp_path / "models" / "mine", tmp_path / "out"
+    code, text = run("train", noisy, "-o", model, "--method", "n2v2", *QUICK)
+    assert code == 0, text
+    code, text = run("predict", noisy, "-m", model, "-o", out, "--dtype", "same", "--tta")
+    assert code == 0, text
+    assert read_image(out / "noisy.tif").data.dtype == np.uint16
+    code, text = run(
+        "predict", noisy, "-m", model, "-o", out, "--overwrite", "--n-tiles", "2,1",
+        "--weights", "weights_last.h5",
+    )  # fmt: skip
+    assert code == 0, text
+    code, text = run("info", model)
+    assert code == 0
+    assert "N2V2, YXC" in text
+    assert "weights_best.h5" in text
+    code, text = run("info", noisy)
+    assert code == 0
+    assert "72 × 80" in text
+    assert "uint16" in text
+    assert "0.5 micron" in text
+
+
+def test_folders_globs_and_formats(run, rng, tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    data = rng.integers(0, 255, (64, 70)).astype(np.uint8)
+    write_image(folder / "a.png", Image(data, "YX"))
+    write_image(folder / "b.ome.tif", Image(data[None].repeat(2, 0), "TYX", {"X": 0.1}, "µm"))
+    write_image(folder / "c.TIF", Image(data[:, :66], "YX"))
+    (folder / "notes.txt").write_text("")
+    code, text = run("denoise", folder, "-o", tmp_path / "out", *QUICK)
+    assert code == 0, text
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["a.png", "b.ome.tif", "c.TIF"]
+    assert read_image(tmp_path / "out" / "a.png").data.dtype == np.uint8
+    ome = read_image(tmp_path / "out" / "b.ome.tif")
+    assert (ome.axes, ome.kind, ome.pixel_sizes["X"]) == ("TYX", "ome", 0.1)
+    code, text = run("denoise", tmp_path / "in" / "*.TIF", "-o", tmp_path / "out2", *QUICK)
+    assert code == 0, text
+    assert [p.name for p in (tmp_path / "out2").iterdir()] == ["c.TIF"]
+
+
+def test_channels_and_axes_by_hand(run, rng, tmp_path):
+    data = rng.normal(size=(2, 64, 64)).astype(np.float32)
+    tifffile.imwrite(tmp_path / "a.tif", data, metadata=None)
+    code, text = run("denoise", tmp_path / "a.tif", "-o", tmp_path / "o.tif", *QUICK)
+    assert code == 1
+    assert "--axes" in text
+    code, text = run(
+        "denoise", tmp_path / "a.tif", "-o", tmp_path / "o.tif", "--axes", "CYX",
+        "--method", "structn2v", "--struct-length", 5, *QUICK,
+    )  # fmt: skip
+    assert code == 0, text
+    assert read_image(tmp_path / "o.tif").axes == "CYX"
+
+
+def test_bad_input_is_refused_before_any_work(run, noisy, tmp_path, rng, monkeypatch):
+    def no_work(*arguments, **options):
+        raise AssertionError("work was done")
+
+    monkeypatch.setattr("n2v_tk.cli.commands._train", no_work)
+    out = tmp_path / "out.tif"
+
+    def refused(*arguments, words):
+        before = {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
+        code, text = run(*arguments)
+        assert code == 1, text
+        assert text.startswith("Error:")
+        assert "Traceback" not in text
+        for word in words:
+            assert word in text
+        assert {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()} == before
+
+    def saved(name, data, axes="YX"):
+        np.save(tmp_path / name, data)
+        return ["denoise", tmp_path / name, "-o", out, "--axes", axes, *QUICK]
+
+    refused("denoise", tmp_path / "none.tif", "-o", out, words=["no such file", "none.tif"])
+    refused("denoise", tmp_path / "*.png", "-o", out, words=["No file matches"])
+    (tmp_path / "broken.tif").write_bytes(b"II*\0nothing")
+    refused("denoise", tmp_path / "broken.tif", "-o", out, words=["The TIFF holds no image"])
+    (tmp_path / "empty").mkdir()
+    refused("denoise", tmp_path / "empty", "-o", out, words=["no images", "It is empty"])
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "a.jpg").write_bytes(b"")
+    refused("denoise", tmp_path / "photos", "-o", out, words=["no images", ".jpg"])
+    refused("denoise", tmp_path / "photos" / "a.jpg", "-o", out, words=["compression"])
+    refused("denoise", noisy, "-o", out, "--axes", "TYX", words=["axes", "2 dimensions"])
+    refused("denoise", noisy, "-o", out, "--axes", "YQ", words=["'YQ'"])
+    refused("denoise", noisy, "-o", noisy, "--overwrite", words=["overwrite its input"])
+    refused("denoise", noisy, "-o", tmp_path / "out.jpg" / "x.tif", "--method", "n3v",
+            words=["method must be one of"])  # fmt: skip
+    (tmp_path / "there.tif").write_bytes(b"precious")
+    refused("denoise", noisy, "-o", tmp_path / "there.tif", words=["there already", "--overwrite"])
+    refused("denoise", noisy, "-o", noisy / "sub", words=["a file has its name"])
+    refused("denoise", noisy, tmp_path / "there.tif", "-o", out, words=["need a folder"])
+    refused("denoise", noisy, "-o", out, "--dtype", "complex64", words=["--dtype"])
+    refused("denoise", noisy, "-o", out, "--patch", "a", words=["--patch"])
+    refused("denoise", noisy, "-o", out, "--patch", "66,64", words=["divisible by 4", "(66, 64)"])
+    refused("denoise", noisy, "-o", out, "--patch", "96,96", words=["(72, 80)", "(72, 80)"])
+    refused("denoise", noisy, "-o", out, "--dim", "3", words=["needs an image with a Z axis"])
+    refused("denoise", noisy, "-o", out, "--device", "tpu", words=["--device", "tpu"])
+    refused("denoise", noisy, "-o", out, "--method", "structn2v", "--struct-length", "4",
+            words=["odd"])  # fmt: skip
+    bad = rng.normal(size=(64, 64))
+    bad[3, 4] = np.inf
+    refused(*saved("inf.npy", bad), words=["1 of 4096", "(3, 4)"])
+    refused(*saved("constant.npy", np.ones((64, 64))), words=["constant"])
+    refused(*saved("complex.npy", np.ones((64, 64), complex)), words=["complex128"])
+    refused(*saved("tiny.npy", rng.normal(size=(3, 64))), words=["at least 4 pixels"])
+    two = [noisy, tmp_path / "rgb.npy"]
+    np.save(two[1], rng.normal(size=(64, 64, 3)))
+    refused("train", *two, "-o", tmp_path / "m", "--axes", "YXC", words=["dimension"])
+    refused("predict", noisy, "-m", tmp_path / "nomodel", "-o", out, words=["no such model folder"])
+    refused("predict", noisy, "-m", tmp_path / "empty", "-o", out, words=["no config.json"])
+    refused("info", tmp_path / "empty", words=["no config.json"])
+
+
+def test_channels_that_do_not_belong_together(run, rng, tmp_path):
+    for name, shape in (("grey.png", (64, 64)), ("rgb.png", (64, 64, 3))):
+        axes = "YX" if len(shape) == 2 else "YXC"
+        write_image(tmp_path / name, Image(rng.integers(0, 255, shape).astype(np.uint8), axes))
+    code, text = run("train", tmp_path, "-o", tmp_path / "m", *QUICK)
+    assert code == 1
+    assert "same number of channels" in text
+    assert not (tmp_path / "m").exists()
+    code, text = run("train", tmp_path / "grey.png", "-o", tmp_path / "m", *QUICK)
+    assert code == 0, text
+    code, text = run("predict", tmp_path / "rgb.png", "-m", tmp_path / "m", "-o", tmp_path / "o")
+    assert code == 1
+    assert "trained on 1 channel(s). Received: 3" in text
+    assert not (tmp_path / "o").exists()
+    code, text = run("train", tmp_path / "grey.png", "-o", tmp_path / "m", *QUICK)
+    assert code == 1
+    assert "There is a model in the folder already" in text
+
+
+def test_two_inputs_of_one_name(run, noisy, tmp_path):
+    (tmp_path / "b").mkdir()
+    other = tmp_path / "b" / noisy.name
+    other.write_bytes(noisy.read_bytes())
+    code, text = run("denoise", noisy, other, "-o", tmp_path / "out", *QUICK)
+    assert code == 1
+    assert "same file" in text
+
+
+@pytest.mark.parametrize("command", ["train", "denoise"])
+def test_interrupt_keeps_the_best_weights_and_says_how_to_go_on(
+    run, noisy, tmp_path, monkeypatch, command
+):
+    from n2v_tk.cli.progress import TrainingProgress
+
+    def stop(self, epoch, logs=None):
+        if epoch == 1:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(TrainingProgress, "on_epoch_begin", stop)
+    monkeypatch.setattr(TrainingProgress, "on_train_batch_end", lambda *a, **k: None)
+    target = tmp_path / "m" if command == "train" else tmp_path / "out.tif"
+    code, text = run(command, noisy, "-o", target, "--epochs", 3, "--steps", 2, "--device", "cpu")
+    assert code == 130
+    folder = target if command == "train" else tmp_path / "out_model"
+    assert "best weights so far" in text
+    assert f"n2v-tk predict IN... -m {folder}" in text
+    code, text = run("predict", noisy, "-m", folder, "-o", tmp_path / "later.tif")
+    assert code == 0, text
+
+
+def test_interrupt_before_the_first_epoch_ended(run, noisy, tmp_path, monkeypatch):
+    from n2v_tk.cli.progress import TrainingProgress
+
+    def stop(self, batch, logs=None):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(TrainingProgress, "on_train_batch_end", stop)
+    code, text = run("denoise", noisy, "-o", tmp_path / "out.tif", *QUICK)
+    assert code == 130
+    assert "nothing to keep" in text
+    assert [p.name for p in tmp_path.iterdir()] == ["noisy.tif"]
+
+
+def test_demo(run, tmp_path):
+    code, text = run("demo", "-o", tmp_path / "demo", *QUICK)
+    assert code == 0, text
+    assert "dB before" in text
+    assert sorted(p.name for p in (tmp_path / "demo").iterdir()) == [
+        "clean.tif", "denoised.tif", "noisy.tif", "panel.png",
+    ]  # fmt: skip
+    code, text = run("demo", "-o", tmp_path / "demo", *QUICK)
+    assert code == 1
+    assert "there already" in text
+
+
+def test_help_and_version(run):
+    for command in ("denoise", "train", "predict", "info", "demo"):
+        code, text = run(command, "--help")
+        assert code == 0
+        assert "Usage" in text
+    code, text = run("--version")
+    assert code == 0
+    assert "n2v_tk" in text
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["import n2v_tk", "from n2v_tk.cli import main; import sys; sys.argv = ['n2v-tk', '--help']\n"
+     "try:\n main()\nexcept SystemExit: pass"],
+)  # fmt: skip
+def test_nothing_heavy_is_imported_early(code):
+    heavy = "tensorflow keras jax torch matplotlib skimage scipy csbdeep"
+    check = f"{code}\nimport sys; print([m for m in '{heavy}'.split() if m in sys.modules])"
+    done = subprocess.run(
+        [sys.executable, "-c", check],
+        capture_output=True,
+        text=True,
+        env={**os.environ},
+        check=True,
+    )
+    assert done.stdout.strip().endswith("[]")

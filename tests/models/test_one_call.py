@@ -1,0 +1,99 @@
+import numpy as np
+import pytest
+
+import n2v_tk
+from n2v_tk.data.noise import poisson_gaussian
+from n2v_tk.errors import AxesError, ConfigError, ImageError
+from n2v_tk.models.one_call import choose_n_dim, make_config
+
+QUICK = {
+    "unet_n_first": 16,
+    "train_epochs": 3,
+    "train_steps_per_epoch": 40,
+    "train_precision": "float32",
+    "batch_norm": False,  # its moving averages need more steps than these
+    "seed": 0,
+    "verbose": 0,
+}
+
+
+def error(a, b):
+    return np.mean((np.asarray(a, float) - b) ** 2)
+
+
+@pytest.mark.parametrize(
+    ("method", "dtype", "steps"),
+    [("n2v", "float32", 40), ("n2v", "uint16", 40), ("n2v2", "float32", 120)],
+)
+def test_a_micrograph_gets_better(noisy_cell, method, dtype, steps):
+    clean, noisy = noisy_cell
+    image = noisy if dtype == "float32" else np.clip(np.rint(noisy + 100), 0, None).astype(dtype)
+    truth = clean if dtype == "float32" else clean + 100
+    settings = {**QUICK, "train_steps_per_epoch": steps}
+    result = n2v_tk.denoise(image, method=method, dtype="same", **settings)
+    assert result.dtype == dtype
+    # at least 5 dB
+    assert error(result, truth) < error(image, truth) / 3
+
+
+def test_channels_and_time_get_better(noisy_cell):
+    clean, _ = noisy_cell
+    truth = np.stack([clean, clean[::-1]], axis=-1)[None].repeat(2, axis=0)
+    noisy = poisson_gaussian(truth, 2.0, 15.0)
+    result = n2v_tk.denoise(noisy, "TYXC", **QUICK)
+    for channel in range(2):
+        assert error(result[..., channel], truth[..., channel]) < (
+            error(noisy[..., channel], truth[..., channel]) / 3
+        )
+
+
+def test_a_volume_gets_better(noisy_cell):
+    clean, _ = noisy_cell
+    truth = np.repeat(clean[None, 40:104, 40:104], 8, axis=0)
+    noisy = poisson_gaussian(truth, 2.0, 15.0)
+    settings = {**QUICK, "unet_n_first": 8, "train_epochs": 2}
+    result, model = n2v_tk.denoise(noisy, "ZYX", return_model=True, **settings)
+    assert model.config.n_dim == 3
+    assert error(result, truth) < error(noisy, truth) / 3
+
+
+def test_lines_are_removed_by_structn2v_only(noisy_cell):
+    """Noise correlated along x with a known clean image."""
+    clean, _ = noisy_cell
+    rng = np.random.default_rng(0)
+    white = rng.normal(0, 20, (160, 166))
+    lines = sum(white[:, i : i + 160] for i in range(7)) / np.sqrt(7)
+    noisy = clean + lines
+    plain = n2v_tk.denoise(noisy, **QUICK)
+    struct = n2v_tk.denoise(noisy, method="structn2v", axis="X", length=13, **QUICK)
+    assert error(struct, clean) < 0.7 * error(plain, clean)
+    assert error(struct, clean) < 0.5 * error(noisy, clean)
+
+
+def test_settings_that_fit_the_image(rng):
+    config = make_config([rng.normal(size=(1, 50, 200, 1))])
+    assert config.n2v_patch_shape == (48, 64)
+    config = make_config([rng.normal(size=(1, 10, 200, 200, 1))], unet_n_depth=1)
+    assert config.n2v_patch_shape == (10, 64, 64)
+    config = make_config([rng.normal(size=(1, 64, 64, 1))], "structn2v", structN2Vmask=[[1, 0, 1]])
+    assert config.structN2Vmask == [[1, 0, 1]]
+    with pytest.raises(ConfigError, match="method must be one of n2v, n2v2, structn2v"):
+        make_config([rng.normal(size=(1, 64, 64, 1))], "bm3d")
+    with pytest.raises(ImageError, match="at least 4 pixels"):
+        make_config([rng.normal(size=(1, 3, 64, 1))])
+
+
+def test_dimensions():
+    assert choose_n_dim([((64, 64), "YX"), ((20, 64, 64), "TYX")]) == 2
+    assert choose_n_dim([((20, 64, 64), "ZYX")]) == 3
+    assert choose_n_dim([((20, 64, 64), "ZYX"), ((7, 64, 64), "ZYX")]) == 2
+
+
+def test_axes_are_asked_for(rng):
+    with pytest.raises(AxesError, match="3 dimensions must be given"):
+        n2v_tk.denoise(rng.normal(size=(3, 64, 64)))
+
+
+def test_small_images_are_validated_on_as_a_whole(rng):
+    settings = {**QUICK, "train_epochs": 1, "train_steps_per_epoch": 1, "unet_n_first": 2}
+    assert n2v_tk.denoise(rng.normal(size=(70, 70)), **settings).shape == (70, 70)
