@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .errors import ImageError
+from .errors import ConfigError, ImageError
 
 NORMALIZATIONS = ("dataset", "image", "percentile", "none")
 PERCENTILES = (1.0, 99.8)
@@ -108,14 +108,37 @@ def denormalize(image: np.ndarray, offset: np.ndarray, scale: np.ndarray) -> np.
     return image * np.asarray(scale, np.float32) + np.asarray(offset, np.float32)
 
 
+def result_dtype(dtype, source) -> np.dtype:
+    """The dtype of a result, in the byte order of the machine.
+
+    Parameters
+    ----------
+    dtype : dtype, 'same' or None
+        'same' is that of the source, None is float32.
+    source : dtype
+        That of the noisy image.
+
+    Raises
+    ------
+    ConfigError
+        For types that are unknown or do not hold grey values.
+    """
+    wanted = np.float32 if dtype is None else dtype
+    try:
+        result = np.dtype(source if isinstance(dtype, str) and dtype == "same" else wanted)
+    except TypeError:
+        result = None
+    if result is None or result.kind not in "uif":
+        raise ConfigError(
+            "The dtype of the result must be 'same' or a real type such as 'float32' or 'uint16'. "
+            f"Received: {dtype!r}{f' for an image of {source}' if result is not None else ''}."
+        )
+    return result.newbyteorder("=")
+
+
 def to_dtype(image: np.ndarray, dtype) -> np.ndarray:
     """Convert, integers rounded to the nearest and clipped to the range of the type."""
     dtype = np.dtype(dtype)
-    if dtype.kind == "b":
-        raise ImageError(
-            "A denoised image cannot be stored as bool. Received: dtype bool. "
-            "Ask for float32 or an integer type."
-        )
     if dtype.kind not in "ui":
         return image.astype(dtype)
     limits = np.iinfo(dtype)

@@ -1,13 +1,14 @@
 import numpy as np
 import pytest
 
-from n2v_tk.errors import ImageError
+from n2v_tk.errors import ConfigError, ImageError
 from n2v_tk.normalization import (
     channel_statistics,
     check_image,
     denormalize,
     image_statistics,
     normalize,
+    result_dtype,
     to_dtype,
 )
 
@@ -68,8 +69,23 @@ def test_integers_are_rounded_and_clipped(dtype):
 
 def test_other_types():
     assert to_dtype(np.ones(3, np.float32), "float64").dtype == np.float64
-    with pytest.raises(ImageError, match="bool"):
-        to_dtype(np.ones(3, np.float32), bool)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "source", "expected"),
+    [(None, "uint8", "float32"), ("same", ">u2", "uint16"), ("float64", "uint8", "float64"),
+     (np.int16, "uint8", "int16"), ("same", "float16", "float16")],
+)  # fmt: skip
+def test_dtype_of_the_result(dtype, source, expected):
+    assert str(result_dtype(dtype, np.dtype(source))) == expected
+
+
+@pytest.mark.parametrize(
+    ("dtype", "source"), [("unit8", "uint8"), ("complex64", "uint8"), ("same", "bool")]
+)
+def test_dtypes_that_hold_no_image(dtype, source):
+    with pytest.raises(ConfigError, match="'same' or a real type"):
+        result_dtype(dtype, np.dtype(source))
 
 
 @pytest.mark.parametrize(

@@ -6,14 +6,13 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 from rich.console import Console
 from rich.table import Table
 
 from ..axes import StackLayout
-from ..errors import ConfigError, ModelFolderError, OutputExistsError
-from ..io import Image, check_writable, read_image, write_image
-from ..normalization import check_image
+from ..errors import ConfigError, ModelFolderError, N2VTKError, OutputExistsError
+from ..io import Image, check_format, check_writable, read_image, write_image
+from ..normalization import check_image, result_dtype
 from .device import start_backend
 from .files import find_inputs, plan_outputs, read_all
 
@@ -39,15 +38,21 @@ def denoise(
     paths = find_inputs(inputs)
     targets = plan_outputs(paths, output, overwrite)
     images = read_all(paths, axes)
-    _check_dtype(dtype)
+    dtypes = _result_dtypes(images, targets, dtype)
     if save_model is not None:
         _check_model_folder(save_model, overwrite)
     model = _new_model(images, training, save_model, device)
-    rescue = save_model or targets[0].with_name(f"{targets[0].name.split('.')[0]}_model")
+    rescue = save_model or free_folder(targets[0].with_suffix("").with_suffix(""))
     _train(console, model, images, rescue)
-    _write_predictions(console, model, images, targets, None, tta, dtype, overwrite)
+    try:
+        _write_predictions(console, model, images, targets, dtypes, None, tta, overwrite)
+    except N2VTKError:
+        if save_model is None:
+            model.save(rescue)
+        _say(console, f"The trained model is in {rescue}.")
+        raise
     if save_model is not None:
-        console.print(f"The model is in {save_model}.", highlight=False)
+        _say(console, f"The model is in {save_model}.")
 
 
 def train(console, inputs, output, axes, training, device, overwrite) -> None:
@@ -57,11 +62,7 @@ def train(console, inputs, output, axes, training, device, overwrite) -> None:
     _check_model_folder(output, overwrite)
     model = _new_model(images, training, output, device)
     _train(console, model, images, output)
-    console.print(
-        f"The model is in {output}. Use it: n2v-tk predict IN... -m {output} -o OUT",
-        highlight=False,
-        soft_wrap=True,
-    )
+    _say(console, f"The model is in {output}. Use it: n2v-tk predict IN... -m {output} -o OUT")
 
 
 def predict(
@@ -71,13 +72,15 @@ def predict(
     paths = find_inputs(inputs)
     targets = plan_outputs(paths, output, overwrite)
     images = read_all(paths, axes)
-    _check_dtype(dtype)
+    dtypes = _result_dtypes(images, targets, dtype)
     tiles = None if n_tiles is None else _numbers(n_tiles, "--n-tiles")
     start_backend(device)
     model = load_model(folder)
     if weights is not None:
         model.load_weights(weights)
-    _write_predictions(console, model, images, targets, tiles, tta, dtype, overwrite)
+    for image in images:
+        model.check(image.data, image.axes, tiles)
+    _write_predictions(console, model, images, targets, dtypes, tiles, tta, overwrite)
 
 
 def info(path: Path, axes: str | None) -> None:
@@ -167,27 +170,37 @@ def _explain_interrupt(console, model, folder):
         return
     if model.logdir is None:
         model.save(folder)
-    console.print(
+    _say(
+        console,
         f"Stopped. The best weights so far are in {folder}. Go on with them:\n"
         f"  n2v-tk predict IN... -m {folder} -o OUT",
-        highlight=False,
-        soft_wrap=True,
     )
 
 
-def _write_predictions(console, model, images, targets, n_tiles, tta, dtype, overwrite) -> None:
-    for image, target in zip(images, targets, strict=True):
+def _write_predictions(console, model, images, targets, dtypes, n_tiles, tta, overwrite) -> None:
+    for image, target, dtype in zip(images, targets, dtypes, strict=True):
         started = time.monotonic()
-        wanted = dtype or ("same" if target.suffix.lower() == ".png" else None)
-        result = model.predict(image.data, image.axes, n_tiles=n_tiles, tta=tta, dtype=wanted)
+        result = model.predict(image.data, image.axes, n_tiles=n_tiles, tta=tta, dtype=dtype)
         write_image(target, image.like(result), overwrite)
-        console.print(
-            f"{target}  ({time.monotonic() - started:.1f} s)", highlight=False, soft_wrap=True
-        )
+        _say(console, f"{target}  ({time.monotonic() - started:.1f} s)")
+
+
+def free_folder(beside: Path) -> Path:
+    """A folder for a model that does not exist: BESIDE_model, BESIDE_model_2, ..."""
+    folder, number = beside.with_name(f"{beside.name}_model"), 1
+    while folder.exists():
+        number += 1
+        folder = beside.with_name(f"{beside.name}_model_{number}")
+    return folder
+
+
+def _say(console, text):
+    """Print text in which brackets are not markup."""
+    console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 def _check_model_folder(folder: Path, overwrite: bool) -> None:
-    if (folder / "config.json").exists() and not overwrite:
+    if any(folder.glob("*.h5")) and not overwrite:
         raise OutputExistsError(
             f"There is a model in the folder already. Received: {folder}. Choose another folder, "
             "or replace it with --overwrite."
@@ -195,17 +208,14 @@ def _check_model_folder(folder: Path, overwrite: bool) -> None:
     check_writable(folder)
 
 
-def _check_dtype(dtype):
-    if dtype is None or dtype == "same":
-        return
-    try:
-        kind = np.dtype(dtype).kind
-    except TypeError:
-        kind = ""
-    if kind not in "uif" or not kind:
-        raise ConfigError(
-            f"--dtype must be 'same' or a real type such as float32 or uint16. Received: {dtype}."
-        )
+def _result_dtypes(images, targets, dtype):
+    """Type of each result, checked against the format of its file."""
+    dtypes = []
+    for image, target in zip(images, targets, strict=True):
+        wanted = dtype or ("same" if target.suffix.lower() == ".png" else None)
+        dtypes.append(result_dtype(wanted, image.data.dtype))
+        check_format(target, dtypes[-1], image.axes, image.data.shape)
+    return dtypes
 
 
 def _numbers(text: str, option: str) -> tuple[int, ...]:

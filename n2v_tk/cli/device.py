@@ -34,7 +34,11 @@ def start_backend(device: str | None = None) -> None:
             os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
             os.environ["JAX_PLATFORMS"] = "cpu"
         elif match[1]:
-            os.environ["CUDA_VISIBLE_DEVICES"] = match[1]
+            # a scheduler may have given this job some of the GPUs: count among those
+            given = [g for g in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if g]
+            number = int(match[1])
+            chosen = given[number] if number < len(given) else "-1" if given else match[1]
+            os.environ["CUDA_VISIBLE_DEVICES"] = chosen
     # a GPU is shared with others: take memory as it is needed
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -42,14 +46,22 @@ def start_backend(device: str | None = None) -> None:
         import keras
 
         keras.ops.zeros(1)
-    if device is not None and device.lower().startswith("gpu"):
-        found = keras.distribution.list_devices("gpu")
-        if not found:
-            raise DeviceError(
-                f"There is no such GPU. Received: --device {device}. Check nvidia-smi, install a "
-                "backend with GPU support (e.g. pip install 'tensorflow[and-cuda]'), or use "
-                "--device cpu."
-            )
+    if device is not None and device.lower().startswith("gpu") and not _has_gpu():
+        raise DeviceError(
+            f"There is no such GPU. Received: --device {device}. Check nvidia-smi, install a "
+            "backend with GPU support (e.g. pip install 'tensorflow[and-cuda]'), or use "
+            "--device cpu."
+        )
+
+
+def _has_gpu() -> bool:
+    import keras
+
+    if keras.backend.backend() == "torch":
+        import torch
+
+        return torch.cuda.is_available()
+    return bool(keras.distribution.list_devices("gpu"))
 
 
 @contextmanager

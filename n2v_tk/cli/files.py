@@ -41,7 +41,13 @@ def find_inputs(patterns: Sequence[str]) -> list[Path]:
                     f"No file matches. Received: {pattern!r}. Quote the pattern and check the "
                     "folder."
                 )
-            found += [p for p in matches if p.is_file()]
+            matches = [p for p in matches if p.is_file()]
+            if not matches:
+                raise ImageFileError(
+                    f"Only folders match. Received: {pattern!r}. Name the folder itself, or files "
+                    "in it."
+                )
+            found += matches
     return list({path.resolve(): path for path in found}.values())
 
 

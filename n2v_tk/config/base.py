@@ -30,6 +30,10 @@ def _plain(value):
     return value
 
 
+_PLATEAU_ARGUMENTS = {
+    "monitor", "factor", "patience", "verbose", "mode", "min_delta", "cooldown", "min_lr",
+}  # fmt: skip
+
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
@@ -188,6 +192,16 @@ class DenoiserConfig(pydantic.BaseModel):
             raise ConfigError(
                 f"axes must be 'YXC' in 2D and 'ZYXC' in 3D. Received: axes={self.axes!r} with "
                 f"n_dim={self.n_dim}."
+            )
+        if (self.means is None) != (self.stds is None):
+            raise ConfigError(
+                f"means and stds belong together. Received: means={self.means}, stds={self.stds}."
+            )
+        unknown = set(self.train_reduce_lr or ()) - _PLATEAU_ARGUMENTS
+        if unknown:
+            raise ConfigError(
+                "train_reduce_lr holds arguments of keras.callbacks.ReduceLROnPlateau: "
+                f"{', '.join(sorted(_PLATEAU_ARGUMENTS))}. Received: {self.train_reduce_lr}."
             )
         for name in ("means", "stds"):
             values = getattr(self, name)

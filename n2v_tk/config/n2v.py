@@ -111,13 +111,17 @@ class N2VConfig(DenoiserConfig):
     absent_in_old_files: ClassVar[dict[str, Any]] = {
         "single_net_per_channel": False,
         "structN2V_fill": (-2.0, 2.0),
+        "legacy_density": True,
+        "train_augment": False,
     }
 
     def __init__(self, X=None, **settings):
-        if X is not None:
-            n_dim = (X if hasattr(X, "ndim") else next(iter(X), np.empty(0))).ndim - 2
-        else:
+        if X is not None and not hasattr(X, "ndim"):
+            X = [np.asanyarray(image) for image in X]
+        if X is None:
             n_dim = settings.get("n_dim", 2)
+        else:
+            n_dim = (X if hasattr(X, "ndim") else X[0]).ndim - 2 if len(X) else 0
         if n_dim == 3:
             settings = {"unet_kern_size": 3, "n2v_patch_shape": (64, 64, 64)} | settings
             settings.setdefault("axes", "ZYXC")
@@ -157,9 +161,10 @@ class N2VConfig(DenoiserConfig):
         **settings
             Further settings.
         """
-        n_dim = (X if hasattr(X, "ndim") else X[0]).ndim - 2 if X is not None else None
-        mask = line_mask(axis, length, n_dim or settings.get("n_dim", 2))
-        return cls(X, **{"structN2Vmask": mask.tolist(), **settings})
+        base = cls(X, **settings)
+        mask = line_mask(axis, length, base.n_dim)
+        base.update_parameters(**{"structN2Vmask": mask.tolist(), **settings})
+        return base
 
     @pydantic.model_validator(mode="after")
     def _check_n2v(self):
@@ -197,7 +202,7 @@ class N2VConfig(DenoiserConfig):
                 f"probabilistic={self.probabilistic}, train_loss={self.train_loss!r}."
             )
         fill = self.structN2V_fill
-        if fill != "neighbours" and fill[0] >= fill[1]:
+        if fill != "neighbours" and not -np.inf < fill[0] < fill[1] < np.inf:
             raise ConfigError(
                 f"structN2V_fill must be 'neighbours' or (low, high). Received: {fill}."
             )
@@ -211,6 +216,13 @@ class N2VConfig(DenoiserConfig):
             object.__getattribute__(self, "__dict__")["unet_input_shape"] = shape
         given = self.unet_input_shape
         fits = len(given) == len(shape) and given[-1] == shape[-1]
+        if fits and any(
+            g not in (None, p) for g, p in zip(given, self.n2v_patch_shape, strict=False)
+        ):
+            raise ConfigError(
+                "unet_input_shape must have the sides of n2v_patch_shape where it has any. "
+                f"Received: {given} and {self.n2v_patch_shape}. Use None to take any size."
+            )
         if not fits or any(side is not None and side % divisor for side in given[:-1]):
             raise ConfigError(
                 "unet_input_shape must be spatial sides (None for any, else divisible by "

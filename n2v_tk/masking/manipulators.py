@@ -67,6 +67,9 @@ class Neighbourhood:
         return offsets[keep]
 
 
+_WINDOW_VALUES = 2**21  # read at once: 8 MB, and as much again for indices
+_MOST_DRAWS = 1000
+
 Manipulator = Callable[[np.ndarray, BlindSpots, Neighbourhood, np.random.Generator], np.ndarray]
 
 
@@ -99,10 +102,13 @@ def normal_additive(batch, spots, neighbourhood, rng):
 
 def normal_fitted(batch, spots, neighbourhood, rng):
     """A draw from the normal distribution fitted to the window, the centre pixel included."""
-    values, inside = _window(batch, spots, neighbourhood.offsets(centre=True))
-    mean, count = _mean(values, inside)
-    deviation = np.where(inside, values - mean[:, None], 0)
-    std = np.sqrt(np.einsum("ij,ij->i", deviation, deviation) / count)
+
+    def mean_and_std(values, inside):
+        mean = _mean(values, inside)
+        deviation = np.where(inside, values - mean[:, None], 0)
+        return np.stack([mean, np.sqrt(np.sum(deviation**2, axis=1) / inside.sum(axis=1))])
+
+    mean, std = _over_windows(mean_and_std, batch, spots, neighbourhood.offsets(centre=True))
     return mean + std * rng.standard_normal(mean.size, dtype=np.float32)
 
 
@@ -113,12 +119,15 @@ def identity(batch, spots, neighbourhood, rng):
 
 def mean(batch, spots, neighbourhood, rng):
     """Mean of the window without the centre pixel (N2V2)."""
-    return _mean(*_window(batch, spots, neighbourhood.offsets(centre=False)))[0]
+    return _over_windows(_mean, batch, spots, neighbourhood.offsets(centre=False))
 
 
 def median(batch, spots, neighbourhood, rng):
     """Median of the window without the centre pixel (N2V2)."""
-    values, inside = _window(batch, spots, neighbourhood.offsets(centre=False))
+    return _over_windows(_median, batch, spots, neighbourhood.offsets(centre=False))
+
+
+def _median(values, inside):
     n = values.shape[1]
     low = (n - 1) // 2
     missing = n - inside.sum(axis=1)
@@ -172,7 +181,7 @@ def draw_neighbours(
     centre = np.ravel_multi_index(spots, batch.shape)
     source = np.empty_like(centre)
     positions, open_draws = spots[1:-1], slice(None)
-    while centre[open_draws].size:
+    for _ in range(_MOST_DRAWS):
         n = centre[open_draws].size
         if weights is None:
             choice = rng.integers(0, len(offsets), n, dtype=np.int32)
@@ -186,7 +195,30 @@ def draw_neighbours(
         source[open_draws] = centre[open_draws] + steps[choice]
         (outside,) = np.nonzero(~inside)
         open_draws = outside if isinstance(open_draws, slice) else open_draws[outside]
-    return batch.reshape(-1)[source]
+        if not open_draws.size:
+            return batch.reshape(-1)[source]
+    raise _nothing_visible(batch)
+
+
+def _over_windows(statistic, batch, spots, offsets):
+    """A statistic of the window around each spot, over a few windows at a time."""
+    together = max(1, _WINDOW_VALUES // len(offsets))
+    results = []
+    for first in range(0, max(1, spots[0].size), together):
+        piece = tuple(s[first : first + together] for s in spots)
+        values, inside = _window(batch, piece, offsets)
+        if not inside.any(axis=1).all():
+            raise _nothing_visible(batch)
+        results.append(statistic(values, inside))
+    return np.concatenate(results, axis=-1)
+
+
+def _nothing_visible(batch):
+    return ConfigError(
+        "A blind spot has no visible pixel in its window within the patch. Received: a patch of "
+        f"{tuple(batch.shape[1:-1])}. Use a larger patch, a larger n2v_neighborhood_radius or a "
+        "smaller structN2Vmask."
+    )
 
 
 def _window(batch, spots, offsets):
@@ -205,7 +237,7 @@ def _window(batch, spots, offsets):
 
 def _mean(values, inside):
     count = inside.sum(axis=1, dtype=np.float32)
-    return np.einsum("ij,ij->i", values, inside.astype(np.float32)) / count, count
+    return np.einsum("ij,ij->i", values, inside.astype(np.float32)) / count
 
 
 def _strides(shape):

@@ -72,6 +72,10 @@ class BlindSpotMasker:
         self.structN2V_fill = structN2V_fill
         self.hidden = None if structN2Vmask is None else mask_offsets(structN2Vmask, n_dim)
         self.neighbourhood = Neighbourhood(radius, n_dim, self.hidden, sigma)
+        if self.hidden is not None:
+            # seen from a hidden pixel the blind spot lies the other way round
+            both = np.concatenate([self.hidden, -self.hidden])
+            self._fill_offsets = Neighbourhood(radius, n_dim, both).offsets(centre=False)
 
     def __call__(self, batch: np.ndarray, rng: np.random.Generator) -> BlindSpots:
         """Hide blind spots in `batch` (B, (Z,) Y, X, C), in place, and say where they are.
@@ -94,7 +98,7 @@ class BlindSpotMasker:
 
     def _fill(self, batch, hidden, rng):
         if self.structN2V_fill == "neighbours":
-            offsets = self.neighbourhood.offsets(centre=False)
+            offsets = self._fill_offsets
             return draw_neighbours(batch, hidden, offsets, None, rng)
         low, high = self.structN2V_fill
         noise = rng.random(hidden[0].size, dtype=np.float32)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import os
-import warnings
 from pathlib import Path
 
 import keras
@@ -18,12 +17,14 @@ from ..losses import LOSSES
 from ..nets.forms import prediction_form
 from ..nets.initialize import initialize
 from ..nets.receptive_field import receptive_field
-from ..normalization import check_image, denormalize, image_statistics, normalize, to_dtype
+from ..normalization import check_image, image_statistics, result_dtype, to_dtype
 from ..prediction.predictor import Predictor
+from ..prediction.scaled import predict_scaled
 from ..prediction.tiling import check_n_tiles
-from ..training.checkpoints import load_weights, save_weights
+from ..training.checkpoints import load_weights
 from ..training.fit import Trainer
 from ..training.precision import resolve_precision
+from .folder import ModelFolder
 
 
 class Denoiser:
@@ -78,6 +79,7 @@ class Denoiser:
         self.name = name or datetime.datetime.now().strftime("%Y-%m-%d-%H-%M-%S.%f")
         self.basedir = None if basedir is None else Path(basedir)
         self.logdir = None if basedir is None else self.basedir / self.name
+        self._folder = None if basedir is None else ModelFolder(self.logdir)
         self.callbacks: list[keras.callbacks.Callback] = []
         self._trainer: Trainer | None = None
         self._predictors: dict[str, tuple[list, Predictor]] = {}
@@ -85,14 +87,16 @@ class Denoiser:
         if config is None:
             self.config = self.config_class.load(self.logdir / "config.json")
             self.keras_model = self._build()
-            self._load_newest()
+            self._seed = self._draw_seed()
+            self._folder.load_weights(self.config, self.keras_model)
             self._loaded = True
         else:
             self.config = config.model_copy(deep=True)
             self.keras_model = self._build()
             self._seed = self._draw_seed()
             initialize(self.keras_model, self._seed)
-            self._claim_folder()
+            if self._folder is not None:
+                self._folder.claim(self.config)
 
     def __repr__(self) -> str:
         where = "in memory" if self.logdir is None else f"in {self.logdir}"
@@ -133,7 +137,14 @@ class Denoiser:
         """
         self.config.train_precision = resolve_precision(self.config.train_precision)
         self._trainer = Trainer(
-            self.keras_model, self.config, self._loss(), self.logdir, optimizer, **kwargs
+            self.keras_model,
+            self.config,
+            self._loss(),
+            self.logdir,
+            optimizer,
+            # not sooner: until then the folder may hold another model
+            None if self._folder is None else lambda: self._folder.write_config(self.config),
+            **kwargs,
         )
         self.callbacks = self._trainer.callbacks
 
@@ -173,6 +184,9 @@ class Denoiser:
             If interrupted. The model then has the weights it would have had at the end of the
             last full epoch, and so have the files.
         """
+        for name, value in (("epochs", epochs), ("steps_per_epoch", steps_per_epoch)):
+            if value is not None and value < 1:
+                raise ConfigError(f"{name} must be at least 1. Received: {value}.")
         images = self._check_training_images(X, "Training images")
         if self.config.means is None:
             self.config.update_parameters(**_statistics_of(type(self.config), images))
@@ -184,7 +198,6 @@ class Denoiser:
             validation = self._validation_data(held_out)
         if self._trainer is None:
             self.prepare_for_training()
-        self._write_config()
         return self._trainer.fit(
             data, validation, epochs or self.config.train_epochs, steps, verbose
         )
@@ -250,11 +263,11 @@ class Denoiser:
         AxesError, ImageError
             If the image does not fit the model.
         """
+        img = np.asanyarray(img)
+        dtype = result_dtype(dtype, img.dtype)
         layout, output = self._predict(img, axes, resizer, n_tiles, tta, precision)
         result = layout.from_stack(output[..., : self.config.n_channel_out])
-        if dtype is None:
-            return result
-        return to_dtype(result, img.dtype if isinstance(dtype, str) and dtype == "same" else dtype)
+        return to_dtype(result, dtype)
 
     def predict_probabilistic(
         self, img, axes, resizer=None, n_tiles=None, tta: bool = False, precision: str | None = None
@@ -284,6 +297,37 @@ class Denoiser:
     def _predict(self, img, axes, resizer, n_tiles, tta, precision):
         """Layout of the image, and mean (and scale) in its units as a stack 'S(Z)YXC'."""
         img = np.asanyarray(img)
+        layout, counts = self.check(img, axes, n_tiles)
+        output = predict_scaled(
+            self._predictor(precision),
+            layout.to_stack(img),
+            self._scaling,
+            self.config.n_channel_out,
+            n_tiles=counts,
+            tta=tta,
+            structN2Vmask=getattr(self.config, "structN2Vmask", None),
+            resizer=resizer,
+        )
+        return layout, output
+
+    def check(
+        self, img: np.ndarray, axes: str, n_tiles=None
+    ) -> tuple[StackLayout, list[int] | None]:
+        """Refuse what `predict` could not work with, without working.
+
+        Parameters as in `predict`.
+
+        Returns
+        -------
+        layout : StackLayout
+            How the image becomes a stack 'S(Z)YXC'.
+        n_tiles : list of int or None
+            Tiles per spatial axis.
+
+        Raises
+        ------
+        AxesError, ImageError, ConfigError
+        """
         layout = StackLayout.of(img, axes, self.config.n_dim)
         if layout.n_channels != self.config.n_channel_in:
             hint = "" if "C" in layout.axes else " Name the channel axis with C in axes."
@@ -306,29 +350,7 @@ class Denoiser:
                     f"n_tiles along Z must be 1 for a 2D model. Received: {tuple(n_tiles)}."
                 )
             counts = [by_axis[a] for a in layout.spatial_axes]
-        predictor = self._predictor(precision)
-        stack = layout.to_stack(img)
-        output = np.empty((*stack.shape[:-1], self.keras_model.output_shape[-1]), np.float32)
-        mask = getattr(self.config, "structN2Vmask", None)
-        # small images go through the network together
-        together = max(1, predictor.budget // int(np.prod(stack.shape[1:-1])))
-        for first in range(0, len(stack), together):
-            chunk = slice(first, first + together)
-            scaling = [self._scaling(sample) for sample in stack[chunk]]
-            normalized = np.stack(
-                [normalize(s, *o) for s, o in zip(stack[chunk], scaling, strict=True)]
-            )
-            result = predictor(normalized, counts, tta, mask, resizer)
-            for i, (offset, scale) in enumerate(scaling):
-                channels = self.config.n_channel_out
-                output[first + i, ..., :channels] = denormalize(
-                    result[i, ..., :channels], offset, scale
-                )
-                if result.shape[-1] > channels:  # the scale of a distribution has no offset
-                    output[first + i, ..., channels:] = denormalize(
-                        result[i, ..., channels:], 0.0, scale
-                    )
-        return layout, output
+        return layout, counts
 
     def _scaling(self, image):
         """Offset and scale of one image ((Z,) Y, X, C), each (C,)."""
@@ -375,10 +397,10 @@ class Denoiser:
     @property
     def trained(self) -> bool:
         """Whether the weights were loaded or come from at least one epoch of training."""
-        return self._loaded or (self._trainer is not None and self._trainer.kept.last is not None)
+        return self._loaded or (self._trainer is not None and self._trainer.kept.trained)
 
     def save(self, folder: str | os.PathLike) -> None:
-        """Write the model into a folder of any name: config.json, weights_best.h5.
+        """Write the model into a folder of any name: config.json, weights_best.h5, weights_last.h5.
 
         Load it with ``N2V(None, folder.name, folder.parent)``.
 
@@ -387,52 +409,7 @@ class Denoiser:
         ModelFolderError
             If the folder cannot be written.
         """
-        folder = Path(folder)
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            self.config.save(folder / "config.json")
-        except OSError as error:
-            raise ModelFolderError(
-                f"The model folder cannot be written. Received: {folder}: {error}. Choose another."
-            ) from error
-        save_weights(self.keras_model, folder / (self.config.train_checkpoint or "weights_best.h5"))
-
-    def _load_newest(self):
-        self._seed = self._draw_seed()
-        preferred = [self.config.train_checkpoint, "weights_best.h5", "weights_last.h5"]
-        if self.config.train_keep == "last":
-            preferred.insert(0, "weights_last.h5")
-        for name in preferred:
-            if name and (self.logdir / name).is_file():
-                return self.load_weights(name)
-        raise ModelFolderError(
-            f"The model folder holds no weights. Received: {self.logdir}. Training writes "
-            "weights_best.h5 and weights_last.h5; was it stopped before its first epoch ended?"
-        )
-
-    def _claim_folder(self):
-        """Make the folder, and write the config where none is yet."""
-        if self.logdir is None:
-            return
-        try:
-            self.logdir.mkdir(parents=True, exist_ok=True)
-            if not (self.logdir / "config.json").exists():
-                self._write_config()
-                return
-        except OSError as error:
-            raise ModelFolderError(
-                f"The model folder cannot be written. Received: {self.logdir}: {error}. Choose "
-                "another basedir, or None to keep the model in memory."
-            ) from error
-        warnings.warn(
-            f"There is a model in {self.logdir} already. It stays as it is until this one is "
-            "trained, which overwrites it.",
-            stacklevel=3,
-        )
-
-    def _write_config(self):
-        if self.logdir is not None:
-            self.config.save(self.logdir / "config.json")
+        ModelFolder(folder).save(self.config, self.keras_model)
 
     def _draw_seed(self) -> int:
         seed = self.config.train_seed

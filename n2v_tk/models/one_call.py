@@ -12,6 +12,7 @@ from ..axes import StackLayout, normalize_axes
 from ..config.n2v import N2VConfig
 from ..data.patches import as_image_list, check_patch_fits, hold_out
 from ..errors import ConfigError, ImageError
+from ..normalization import check_image, result_dtype
 from .n2v import N2V
 
 METHODS = {"n2v": N2VConfig, "n2v2": N2VConfig.n2v2, "structn2v": N2VConfig.struct}
@@ -90,10 +91,11 @@ def denoise(
     (64, 64)
     """
     image = np.asanyarray(image)
-    if axes is None:
-        if image.ndim != 2:
-            normalize_axes(None, image.ndim)
-        axes = "YX"
+    axes = "YX" if axes is None and image.ndim == 2 else normalize_axes(axes, image.ndim)
+    check_image(image)
+    result_dtype(dtype, image.dtype)
+    if n_dim not in (None, 2, 3):
+        raise ConfigError(f"n_dim must be 2 or 3. Received: {n_dim}.")
     n_dim = choose_n_dim([(image.shape, axes)]) if n_dim is None else n_dim
     stack = StackLayout.of(image, axes, n_dim).to_stack(image)
     config = make_config([stack], method, train_seed=seed, **settings)
@@ -132,13 +134,15 @@ def make_config(images: Sequence[np.ndarray], method: str = "n2v", **settings) -
     if method == "structn2v":
         recipe |= _RECIPE_STRUCT
     recipe |= settings
-    divisor = 2 ** recipe.get("unet_n_depth", 2)
     if "n2v_patch_shape" not in recipe:
-        recipe["n2v_patch_shape"] = _patch_for(images, n_dim, divisor)
-    check_patch_fits(images, recipe["n2v_patch_shape"], divisor)
+        depth = N2VConfig(unet_n_depth=recipe.get("unet_n_depth", 2), n2v_patch_shape=(256, 256))
+        recipe["n2v_patch_shape"] = _patch_for(images, n_dim, 2**depth.unet_n_depth)
+    make = METHODS[method]
     if method == "structn2v" and "structN2Vmask" in recipe:
-        return N2VConfig(images, **recipe)
-    return METHODS[method](images, **recipe)
+        make = N2VConfig
+    config = make(images, **recipe)
+    check_patch_fits(images, config.n2v_patch_shape, 2**config.unet_n_depth)
+    return config
 
 
 def train_with_validation(

@@ -34,6 +34,11 @@ class Predictor:
         self.halos = [Halo(left, right, divisor) for left, right in reach]
         self.budget = TILE_PIXELS[len(self.halos)]
 
+    @property
+    def n_channels_out(self) -> int:
+        """Channels of the output."""
+        return self.network.output_shape[-1]
+
     def __call__(
         self,
         stack: np.ndarray,
@@ -107,7 +112,7 @@ class Predictor:
         tile_shape = stack[(0, *tiles[0].read)].shape
         together = max(1, self.budget // math.prod(tile_shape[:-1]))
         jobs = [(sample, tile) for sample in range(len(stack)) for tile in tiles]
-        output = np.empty((*stack.shape[:-1], self.network.output_shape[-1]), np.float32)
+        output = np.empty((*stack.shape[:-1], self.n_channels_out), np.float32)
         for first in range(0, len(jobs), together):
             chunk = jobs[first : first + together]
             batch = np.stack([stack[(sample, *tile.read)] for sample, tile in chunk])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import keras
@@ -28,6 +29,9 @@ class KeepWeights(keras.callbacks.Callback):
         no validation).
     last_name : str
         File name for the weights of the last epoch.
+    before_writing : callable, optional
+        Called before the first weights of a training are written: whatever belongs to them and
+        must not replace what belonged to older ones any sooner.
     """
 
     def __init__(
@@ -36,17 +40,24 @@ class KeepWeights(keras.callbacks.Callback):
         folder: Path | None,
         best_name: str | None = "weights_best.h5",
         last_name: str = "weights_last.h5",
+        before_writing: Callable[[], None] | None = None,
     ):
         super().__init__()
         self.network = network
         self.folder = folder
         self.best_name = best_name
         self.last_name = last_name
+        self.before_writing = before_writing
+        self.trained = False
+        self._forget()
 
-    def on_train_begin(self, logs=None):
+    def _forget(self):
         self.best_loss = np.inf
         self.best = self.last = None
         self.diverged_at = None
+
+    def on_train_begin(self, logs=None):
+        self._forget()
 
     def on_epoch_end(self, epoch, logs=None):
         loss = logs.get("val_loss", logs["loss"])
@@ -59,7 +70,9 @@ class KeepWeights(keras.callbacks.Callback):
             self.diverged_at = epoch + 1
             self.model.stop_training = True
             return
-        self.last = weights
+        if self.last is None and self.before_writing is not None:
+            self.before_writing()
+        self.last, self.trained = weights, True
         self.network.set_weights(weights)
         self._write(self.last_name, weights)
         if loss < self.best_loss:
@@ -99,20 +112,18 @@ class CosineSchedule(keras.optimizers.schedules.LearningRateSchedule):
     Parameters
     ----------
     initial : float
-        Learning rate at step `start`.
+        Learning rate at step 0.
     steps : int
         Steps to zero.
-    start : int
-        Step of the optimiser at which training starts.
     """
 
-    def __init__(self, initial: float, steps: int, start: int = 0):
-        self.initial, self.steps, self.start = initial, steps, start
+    def __init__(self, initial: float, steps: int):
+        self.initial, self.steps = initial, steps
 
     def __call__(self, step):
-        done = keras.ops.cast(step - self.start, "float32") / self.steps
+        done = keras.ops.cast(step, "float32") / self.steps
         done = keras.ops.clip(done, 0.0, 1.0)
         return self.initial * 0.5 * (1.0 + keras.ops.cos(np.pi * done))
 
     def get_config(self):
-        return {"initial": self.initial, "steps": self.steps, "start": self.start}
+        return {"initial": self.initial, "steps": self.steps}

@@ -68,7 +68,7 @@ def load_weights(network: keras.Model, path: str | os.PathLike) -> None:
     except Exception as error:
         raise ModelFolderError(
             f"The weights do not fit the network of config.json, or the file is damaged. "
-            f"Received: {path}: {str(error).splitlines()[0]}"
+            f"Received: {path}: {(str(error) or type(error).__name__).splitlines()[0]}"
         ) from error
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Callable
 from pathlib import Path
 
 import keras
@@ -28,6 +29,8 @@ class Trainer:
         Where weights are written.
     optimizer : keras.optimizers.Optimizer, optional
         Default: Adam as the config says.
+    before_writing : callable, optional
+        Called before the first weights of a training are written.
     **kwargs
         Passed to `keras.Model.compile`.
     """
@@ -39,30 +42,37 @@ class Trainer:
         loss,
         folder: Path | None,
         optimizer: keras.optimizers.Optimizer | None = None,
+        before_writing: Callable[[], None] | None = None,
         **kwargs,
     ):
         self.network = network
         self.config = config
         self.form = training_form(network, config.train_precision)
         self._own_optimizer = optimizer is None
+        self._compile_options = {"loss": loss, **kwargs}
+        self._compile(optimizer)
+        self.kept = KeepWeights(
+            network, folder, config.train_checkpoint, before_writing=before_writing
+        )
+        self.callbacks = self._callbacks(folder)
+        self._epochs_done = 0
+
+    def _compile(self, optimizer=None, steps=None):
+        config = self.config
         if optimizer is None:
+            rate = config.train_learning_rate
             optimizer = keras.optimizers.Adam(
-                config.train_learning_rate,
+                CosineSchedule(rate, steps) if steps else rate,
                 use_ema=config.train_ema is not None,
                 ema_momentum=config.train_ema or 0.99,
             )
-        self.form.compile(optimizer=optimizer, loss=loss, **kwargs)
-        self.kept = KeepWeights(network, folder, config.train_checkpoint)
-        self.callbacks = self._callbacks(folder, optimizer)
-        self._epochs_done = 0
+            if config.train_precision == "mixed_float16":
+                optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
+        self.form.compile(optimizer=optimizer, **self._compile_options)
 
-    def _callbacks(self, folder, optimizer):
+    def _callbacks(self, folder):
         config = self.config
-        callbacks: list[keras.callbacks.Callback] = []
-        if getattr(optimizer, "use_ema", False):
-            # first, so that the averaged weights are validated and kept
-            callbacks.append(keras.callbacks.SwapEMAWeights(swap_on_epoch=True))
-        callbacks.append(self.kept)
+        callbacks: list[keras.callbacks.Callback] = [self.kept]
         if config.train_schedule == "plateau" and config.train_reduce_lr is not None:
             callbacks.append(keras.callbacks.ReduceLROnPlateau(**config.train_reduce_lr))
         if config.train_early_stop is not None:
@@ -93,11 +103,15 @@ class Trainer:
             If the loss stopped being finite; the network has the last good weights.
         """
         self.form.set_weights(self.network.get_weights())
-        if self.config.train_schedule == "cosine" and self._own_optimizer:
-            done = int(keras.ops.convert_to_numpy(self.form.optimizer.iterations))
-            self.form.optimizer.learning_rate = CosineSchedule(
-                self.config.train_learning_rate, epochs * steps, done
-            )
+        cosine = self.config.train_schedule == "cosine"
+        if self._own_optimizer and (cosine or self.config.train_ema is not None):
+            # a schedule and an average belong to one training and start anew with the next
+            self._compile(steps=epochs * steps if cosine else None)
+        before = [CountEpochs(data, self._epochs_done)]
+        optimizer = self.form.optimizer
+        if getattr(getattr(optimizer, "inner_optimizer", optimizer), "use_ema", False):
+            # first, so that the averaged weights are validated and kept
+            before.append(keras.callbacks.SwapEMAWeights(swap_on_epoch=True))
         for callback in self.callbacks:
             # without validation what watches its loss watches the training loss
             if getattr(callback, "monitor", None) in ("loss", "val_loss"):
@@ -113,7 +127,7 @@ class Trainer:
                 epochs=epochs,
                 validation_data=validation,
                 validation_batch_size=self.config.train_batch_size,
-                callbacks=[CountEpochs(data, self._epochs_done), *self.callbacks],
+                callbacks=[*before, *self.callbacks],
                 shuffle=False,
                 verbose=verbose,
             )

@@ -147,7 +147,9 @@ def test_bad_input_is_refused_before_any_work(run, noisy, tmp_path, rng, monkeyp
     refused("denoise", noisy, "-o", tmp_path / "there.tif", words=["there already", "--overwrite"])
     refused("denoise", noisy, "-o", noisy / "sub", words=["a file has its name"])
     refused("denoise", noisy, tmp_path / "there.tif", "-o", out, words=["need a folder"])
-    refused("denoise", noisy, "-o", out, "--dtype", "complex64", words=["--dtype"])
+    refused("denoise", noisy, "-o", out, "--dtype", "complex64", words=["'complex64'"])
+    refused("denoise", noisy, "-o", tmp_path / "o.png", "--dtype", "float32", words=["PNG holds"])
+    refused("denoise", noisy, "-o", out, "--patch", "16,64,64,1", words=["one side per spatial"])
     refused("denoise", noisy, "-o", out, "--patch", "a", words=["--patch"])
     refused("denoise", noisy, "-o", out, "--patch", "66,64", words=["divisible by 4", "(66, 64)"])
     refused("denoise", noisy, "-o", out, "--patch", "96,96", words=["(72, 80)", "(72, 80)"])
@@ -161,6 +163,11 @@ def test_bad_input_is_refused_before_any_work(run, noisy, tmp_path, rng, monkeyp
     refused(*saved("constant.npy", np.ones((64, 64))), words=["constant"])
     refused(*saved("complex.npy", np.ones((64, 64), complex)), words=["complex128"])
     refused(*saved("tiny.npy", rng.normal(size=(3, 64))), words=["at least 4 pixels"])
+    np.save(tmp_path / "stack.npy", rng.integers(0, 9, (3, 64, 64)).astype(np.uint8))
+    refused("denoise", tmp_path / "stack.npy", "-o", tmp_path / "o.png", "--axes", "TYX",
+            words=["PNG holds"])  # fmt: skip
+    (tmp_path / "folders" / "a").mkdir(parents=True)
+    refused("denoise", tmp_path / "folders" / "*", "-o", out, words=["Only folders match"])
     two = [noisy, tmp_path / "rgb.npy"]
     np.save(two[1], rng.normal(size=(64, 64, 3)))
     refused("train", *two, "-o", tmp_path / "m", "--axes", "YXC", words=["dimension"])
@@ -186,6 +193,32 @@ def test_channels_that_do_not_belong_together(run, rng, tmp_path):
     code, text = run("train", tmp_path / "grey.png", "-o", tmp_path / "m", *QUICK)
     assert code == 1
     assert "There is a model in the folder already" in text
+
+
+def test_predict_checks_all_images_before_the_first(run, noisy, rng, tmp_path):
+    code, text = run("train", noisy, "-o", tmp_path / "m", *QUICK)
+    assert code == 0, text
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / "a.tif").write_bytes(noisy.read_bytes())
+    write_image(folder / "b.tif", Image(rng.normal(size=(64, 64, 3)).astype(np.float32), "YXC"))
+    code, text = run("predict", folder, "-m", tmp_path / "m", "-o", tmp_path / "out")
+    assert code == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_failed_write_keeps_the_model(run, noisy, tmp_path, monkeypatch):
+    from n2v_tk.errors import ImageFileError
+
+    def full(*arguments):
+        raise ImageFileError("The disk is full.")
+
+    monkeypatch.setattr("n2v_tk.cli.commands.write_image", full)
+    code, text = run("denoise", noisy, "-o", tmp_path / "out[1].tif", *QUICK)
+    assert code == 1
+    assert "disk is full" in text
+    assert (tmp_path / "out[1]_model" / "weights_best.h5").exists()
+    assert "out[1]_model" in text
 
 
 def test_two_inputs_of_one_name(run, noisy, tmp_path):
@@ -230,6 +263,11 @@ def test_interrupt_before_the_first_epoch_ended(run, noisy, tmp_path, monkeypatc
     assert code == 130
     assert "nothing to keep" in text
     assert [p.name for p in tmp_path.iterdir()] == ["noisy.tif"]
+    code, text = run("train", noisy, "-o", tmp_path / "m", *QUICK)
+    assert code == 130
+    monkeypatch.undo()
+    code, text = run("train", noisy, "-o", tmp_path / "m", *QUICK)  # not in its own way
+    assert code == 0, text
 
 
 def test_demo(run, tmp_path):

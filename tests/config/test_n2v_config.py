@@ -75,9 +75,15 @@ def test_images_of_different_size(rng):
         ({"axes": "ZYXC"}, "axes must be 'YXC' in 2D"),
         ({"means": ["1", "2"]}, "one number per channel"),
         ({"stds": ["inf"]}, "finite numbers"),
+        ({"means": ["1"], "stds": None}, "belong together"),
+        ({"train_reduce_lr": {"factr": 1}}, "ReduceLROnPlateau.*factr"),
+        ({"structN2V_fill": (float("nan"), 1)}, "structN2V_fill"),
+        ({"unet_input_shape": (32, 32, 1)}, "sides of n2v_patch_shape"),
+        ({"n2v_patch_shape": 64}, "n2v_patch_shape"),
         ({"n_channel_out": 3}, "must be equal"),
         ({"unet_input_shape": (None, None, 3)}, "unet_input_shape"),
-        ({"unet_input_shape": (66, None, 1)}, "divisible by 4"),
+        ({"unet_input_shape": (66, None, 1)}, "sides of n2v_patch_shape"),
+        ({"unet_input_shape": (None, 1)}, "unet_input_shape must be"),
     ],
     ids=str,
 )
@@ -163,11 +169,15 @@ def test_old_files_get_the_meaning_they_had(X, tmp_path):
     """n2v 0.1 lacked single_net_per_channel and built one joint network."""
     path = tmp_path / "config.json"
     old = json.loads(N2VConfig(X).model_dump_json())
-    for name in ("single_net_per_channel", "structN2Vmask", "blurpool", "skip_skipone"):
+    newer = ("legacy_density", "train_augment", "structN2V_fill")
+    for name in ("single_net_per_channel", "structN2Vmask", "blurpool", "skip_skipone", *newer):
         del old[name]
     path.write_text(json.dumps({**old, "patch_shape": [64, 64]}))
     config = N2VConfig.load(path)
     assert config.single_net_per_channel is False
+    assert config.legacy_density is True
+    assert config.train_augment is False
+    assert config.structN2V_fill == (-2, 2)
     assert config.blurpool is False
 
 

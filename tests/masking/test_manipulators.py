@@ -120,6 +120,32 @@ def test_a_window_of_the_pixel_alone_is_refused():
         Neighbourhood(0, 2)
 
 
+@pytest.mark.parametrize("name", ["uniform_withoutCP", "mean", "median"])
+def test_a_patch_without_a_visible_pixel_is_refused(name, rng):
+    """Offsets that exist but reach past a small patch on every side."""
+    hidden = mask_offsets(np.ones((9, 9)), 2)
+    spots = tuple(np.array([i]) for i in (0, 2, 2, 0))
+    batch = np.zeros((1, 4, 4, 1), np.float32)
+    with pytest.raises(ConfigError, match="no visible pixel"):
+        MANIPULATORS[name](batch, spots, Neighbourhood(5, 2, hidden), rng)
+
+
+def test_windows_of_many_blind_spots_are_read_a_few_at_a_time(rng):
+    import tracemalloc
+
+    batch = rng.normal(size=(8, 16, 64, 64, 1)).astype(np.float32)
+    spots = stratified_coordinates(batch.shape, 5, rng)
+    tracemalloc.start()
+    values = MANIPULATORS["median"](batch, spots, Neighbourhood(4, 3), rng)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 150e6  # all 26,000 windows of 728 pixels at once: 300 MB
+    few = tuple(s[:50] for s in spots)
+    np.testing.assert_array_equal(
+        MANIPULATORS["median"](batch, few, Neighbourhood(4, 3), rng), values[:50]
+    )
+
+
 def test_a_mask_that_leaves_no_replacement_is_refused():
     hidden = mask_offsets(np.ones((3, 3)), 2)
     with pytest.raises(ConfigError, match="Use a larger radius"):

@@ -69,6 +69,18 @@ def test_hidden_pixels_are_filled_from_their_own_unhidden_neighbours(shape, rng)
         assert not on_the_line
 
 
+def test_an_asymmetric_mask_does_not_give_the_blind_spot_away(rng):
+    """No hidden pixel is filled with the value of its own blind spot."""
+    mask = np.array([[0, 0, 0, 1, 1]])
+    for _ in range(20):
+        batch = np.arange(64 * 64, dtype=np.float32).reshape(1, 64, 64, 1)
+        original = batch.copy()
+        spots = BlindSpotMasker(2, 1, "median", 2, mask)(batch, rng)
+        for step in (1, 2):
+            x = np.minimum(spots[2] + step, 63)
+            assert not (batch[0, spots[1], x, 0] == original[spots]).any()
+
+
 def test_values_come_from_the_batch_before_any_was_filled(rng):
     # with every pixel blind, a median over filled pixels would differ from that of the image
     batch = rng.normal(size=(1, 12, 12, 1)).astype(np.float32)

@@ -290,6 +290,12 @@ def test_images_that_cannot_be_trained_on(noisy_stack, small, tmp_path, which, c
     assert [p.name for p in (tmp_path / "m").iterdir()] == ["config.json"]
 
 
+@pytest.mark.parametrize("argument", ["epochs", "steps_per_epoch"])
+def test_training_for_nothing_is_refused(model, noisy_stack, argument):
+    with pytest.raises(ConfigError, match=f"{argument} must be at least 1. Received: 0"):
+        model.train(noisy_stack, verbose=0, **{argument: 0})
+
+
 # folders ----------------------------------------------------------------------------------------
 
 
@@ -333,6 +339,17 @@ def test_a_model_that_is_there_stays_until_the_new_one_trains(noisy_stack, small
     with pytest.warns(UserWarning, match="stays as it is until"):
         model = N2V(other, "m", tmp_path)
     assert {p.name: p.read_bytes() for p in (tmp_path / "m").glob("*.*")} == before
+
+    class Stop(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            raise KeyboardInterrupt
+
+    model.prepare_for_training()
+    model.callbacks.append(Stop())
+    with pytest.raises(KeyboardInterrupt):
+        model.train(noisy_stack, verbose=0)
+    assert {p.name: p.read_bytes() for p in (tmp_path / "m").glob("*.*")} == before
+    model.callbacks.pop()
     model.train(noisy_stack, verbose=0)
     assert N2V(None, "m", tmp_path).config.unet_n_first == 2
 
@@ -350,6 +367,7 @@ def test_without_a_name_and_without_a_folder(noisy_stack, small, tmp_path, monke
     for arguments in ({"name": None}, {"name": "m", "basedir": None}):
         with pytest.raises(ConfigError, match="needs name and basedir"):
             N2V(None, **arguments)
+    memory.config.train_keep = "last"
     memory.save(tmp_path / "kept")
     again = N2V(None, "kept", tmp_path)
     np.testing.assert_array_equal(

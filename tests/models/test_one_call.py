@@ -89,6 +89,30 @@ def test_dimensions():
     assert choose_n_dim([((20, 64, 64), "ZYX"), ((7, 64, 64), "ZYX")]) == 2
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"dtype": "unit8"}, "dtype of the result"),
+        ({"n_dim": 4}, "n_dim must be 2 or 3"),
+        ({"n2v_patch_shape": (16, 64, 64)}, "one side per spatial axis"),
+        ({"n2v_patch_shape": (128, 128)}, r"images of \(64, 64\)"),
+        ({"unet_n_depth": 0}, "unet_n_depth"),
+    ],
+    ids=str,
+)
+def test_bad_options_are_refused_before_any_work(rng, options, message, monkeypatch):
+    monkeypatch.setattr("n2v_tk.models.one_call.train_with_validation", None)
+    with pytest.raises((ConfigError, ImageError), match=message):
+        n2v_tk.denoise(rng.normal(size=(64, 64)), **options)
+
+
+def test_bad_pixels_are_named_in_the_image_of_the_caller(rng):
+    image = rng.normal(size=(64, 70))
+    image[3, 9] = np.nan
+    with pytest.raises(ImageError, match=r"index \(3, 9\)"):
+        n2v_tk.denoise(image, "XY")
+
+
 def test_axes_are_asked_for(rng):
     with pytest.raises(AxesError, match="3 dimensions must be given"):
         n2v_tk.denoise(rng.normal(size=(3, 64, 64)))

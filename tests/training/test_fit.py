@@ -146,19 +146,47 @@ def test_averaged_weights_are_validated_and_kept(noisy_stack, small):
     assert 0 < moved[0.9999] < moved[None] / 2
 
 
+def test_a_second_training_with_averages_starts_from_the_weights_of_the_network(noisy_stack, small):
+    net, trainer, data = make(noisy_stack, small, train_ema=0.9999, train_keep="last")
+    trainer.fit(data, None, 1, 3, 0)
+    changed = [w * 0 + 0.01 for w in net.get_weights()]
+    net.set_weights(changed)
+    trainer.fit(data, None, 1, 3, 0)
+    kernel = net.trainable_variables[0].numpy()
+    np.testing.assert_allclose(kernel, 0.01, atol=2e-3)
+
+
+def test_an_error_before_training_starts_is_not_masked(noisy_stack, small):
+    _, trainer, data = make(noisy_stack, small)
+
+    class Broken(type(data)):
+        def __getitem__(self, index):
+            raise KeyboardInterrupt
+
+    data.__class__ = Broken
+    with pytest.raises(KeyboardInterrupt):
+        trainer.fit(data, None, 1, 3, 0)
+    assert not trainer.kept.trained
+
+
+def test_float16_scales_its_loss(noisy_stack, small):
+    trainer = make(noisy_stack, small, train_precision="mixed_float16")[1]
+    assert isinstance(trainer.form.optimizer, keras.optimizers.LossScaleOptimizer)
+
+
 def test_schedules(noisy_stack, small):
-    rates = CosineSchedule(1.0, 10, start=5)
-    assert float(rates(5)) == pytest.approx(1)
-    assert float(rates(10)) == pytest.approx(0.5)
-    assert float(rates(15)) == pytest.approx(0, abs=1e-6)
+    rates = CosineSchedule(1.0, 10)
+    assert float(rates(0)) == pytest.approx(1)
+    assert float(rates(5)) == pytest.approx(0.5)
+    assert float(rates(10)) == pytest.approx(0, abs=1e-6)
     assert float(rates(100)) == pytest.approx(0, abs=1e-6)
 
-    for _ in range(2):
-        _, trainer, data = make(noisy_stack, small, train_schedule="cosine")
+    net, trainer, data = make(noisy_stack, small, train_schedule="cosine", train_keep="last")
+    for _ in range(2):  # the second training starts again from the top
+        before = net.trainable_variables[0].numpy()
         trainer.fit(data, None, 2, 3, 0)
         assert float(trainer.form.optimizer.learning_rate) == pytest.approx(0, abs=1e-9)
-        trainer.fit(data, None, 1, 1, 0)  # starts again from the top
-        assert trainer.form.optimizer.learning_rate is not None
+        assert np.abs(net.trainable_variables[0].numpy() - before).max() > 1e-4
 
     _, trainer, data = make(noisy_stack, small, train_reduce_lr={"factor": 0.5, "patience": 1})
     same = data[0]

@@ -53,6 +53,50 @@ def test_pixel_sizes_are_kept(tmp_path, kind, unit, again_unit):
     assert again.pixel_sizes == pytest.approx(sizes, rel=1e-4)
 
 
+def test_units_of_ome_are_brought_together(tmp_path):
+    metadata = {
+        "axes": "TYX", "PhysicalSizeX": 100.0, "PhysicalSizeXUnit": "nm", "PhysicalSizeY": 0.1,
+        "PhysicalSizeYUnit": "µm", "TimeIncrement": 50.0, "TimeIncrementUnit": "ms",
+    }  # fmt: skip
+    path = tmp_path / "a.ome.tif"
+    tifffile.imwrite(path, np.zeros((2, 8, 8), np.uint8), ome=True, metadata=metadata)
+    image = read_image(path)
+    assert image.unit == "nm"
+    assert image.pixel_sizes == pytest.approx({"X": 100, "Y": 100, "T": 0.05})
+
+
+def test_the_micron_of_fiji(tmp_path):
+    metadata = {"axes": "YX", "unit": "\\u00B5m"}
+    tifffile.imwrite(
+        tmp_path / "a.tif", np.zeros((8, 8), np.uint8), imagej=True, resolution=(2, 2),
+        metadata=metadata,
+    )  # fmt: skip
+    image = read_image(tmp_path / "a.tif")
+    assert image.unit == "µm"
+    ome = there_and_back(tmp_path, image, "b.ome.tif")
+    assert (ome.unit, ome.pixel_sizes["X"]) == ("µm", 0.5)
+    assert there_and_back(tmp_path, image, "c.tif").unit == "micron"
+
+
+@pytest.mark.parametrize("kind", ["ome", "imagej", "tiff"])
+@pytest.mark.parametrize("dtype", [">u2", "float16", "int64", "uint64", "float64", ">f4"])
+def test_any_real_type_is_written(tmp_path, kind, dtype):
+    data = np.arange(64).reshape(8, 8).astype(dtype)
+    name = "a.ome.tif" if kind == "ome" else "a.tif"
+    again = there_and_back(tmp_path, Image(data, "YX", {"X": 0.5, "Y": 0.5}, "micron", kind), name)
+    np.testing.assert_array_equal(again.data, data)
+    if kind == "imagej" and dtype in (">u2", ">f4"):
+        assert again.kind == "imagej"
+        assert again.pixel_sizes == pytest.approx({"X": 0.5, "Y": 0.5})
+
+
+def test_upper_case_suffixes(tmp_path):
+    for name in ("A.NPY", "A.TIF", "A.PNG"):
+        again = there_and_back(tmp_path, Image(np.zeros((8, 8), np.uint8), "YX"), name)
+        assert again.data.shape == (8, 8)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["A.NPY", "A.PNG", "A.TIF"]
+
+
 def test_resolution_of_plain_tiff_is_kept(tmp_path):
     image = Image(np.zeros((8, 8), np.uint8), "YX", {"X": 1 / 300, "Y": 1 / 300}, "inch", "tiff")
     again = there_and_back(tmp_path, image, "a.tif")
@@ -85,9 +129,12 @@ def test_png_with_transparency(tmp_path, rng):
         assert read_image(tmp_path / "a.png").axes == "YXC"
 
 
-def test_png_holds_no_floats(tmp_path):
-    with pytest.raises(ImageFileError, match="--dtype same"):
-        write_image(tmp_path / "a.png", Image(np.zeros((4, 4), np.float32), "YX"))
+def test_what_png_cannot_hold(tmp_path):
+    for shape, axes, dtype in (
+        ((4, 4), "YX", "float32"), ((2, 4, 4), "TYX", "uint8"), ((4, 4, 2), "YXC", "uint8"),
+    ):  # fmt: skip
+        with pytest.raises(ImageFileError, match="PNG holds grey or RGB"):
+            write_image(tmp_path / "a.png", Image(np.zeros(shape, dtype), axes))
     assert list(tmp_path.iterdir()) == []
 
 

@@ -1,0 +1,59 @@
+"""The scripts in examples/ run on small images."""
+
+import runpy
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from n2v_tk import read_image, write_image
+from n2v_tk.io import Image
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+
+
+@pytest.fixture
+def run(monkeypatch, small):
+    """Run an example as a script, with training cut short."""
+    import n2v_tk.config.n2v as n2v
+
+    original = n2v.N2VConfig.__init__
+
+    def quick(self, X=None, **settings):
+        original(self, X, **{**settings, **small})
+
+    def run(name, *arguments):
+        monkeypatch.setattr(n2v.N2VConfig, "__init__", quick)
+        monkeypatch.setattr(sys, "argv", [name, *map(str, arguments)])
+        runpy.run_path(str(EXAMPLES / name), run_name="__main__")
+
+    return run
+
+
+@pytest.fixture
+def files(tmp_path, rng):
+    paths = [tmp_path / "a.tif", tmp_path / "b.tif"]
+    for i, path in enumerate(paths):
+        data = rng.normal(100, 10, (200, 160 + 40 * i)).astype(np.uint16)
+        write_image(path, Image(data, "YX"))
+    return paths
+
+
+def test_every_example_is_tested():
+    assert {p.name for p in EXAMPLES.glob("*.py")} == {
+        "denoise_one_image.py",
+        "train_and_predict.py",
+    }
+
+
+def test_denoise_one_image(run, files, tmp_path):
+    run("denoise_one_image.py", files[0], tmp_path / "out.tif")
+    assert read_image(tmp_path / "out.tif").data.shape == (200, 160)
+
+
+def test_train_and_predict(run, files, tmp_path):
+    run("train_and_predict.py", tmp_path / "model", tmp_path / "out", *files)
+    result = read_image(tmp_path / "out" / "b.tif")
+    assert result.data.shape == (200, 200)
+    assert result.data.dtype == np.uint16
