@@ -104,8 +104,11 @@ class Trainer:
         """
         self.form.set_weights(self.network.get_weights())
         cosine = self.config.train_schedule == "cosine"
-        if self._own_optimizer and (cosine or self.config.train_ema is not None):
-            # a schedule and an average belong to one training and start anew with the next
+        average = self.config.train_ema is not None
+        diverged = self.kept.diverged_at is not None
+        if self._own_optimizer and (cosine or average or diverged):
+            # a schedule and an average belong to one training and start anew with the next, and
+            # after a divergence the optimiser remembers what is not finite
             self._compile(steps=epochs * steps if cosine else None)
         before = [CountEpochs(data, self._epochs_done)]
         optimizer = self.form.optimizer

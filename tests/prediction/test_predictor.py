@@ -81,7 +81,7 @@ def test_sides_that_do_not_divide(name):
 
 
 @pytest.mark.parametrize(("name", "n_tiles"), [("2D", (2, 1)), ("3D", (1, 1, 2))])
-def test_augmentation_turns_the_plane_only(name, n_tiles):
+def test_augmentation_turns_the_plane_only(name, n_tiles, monkeypatch):
     net, divisor, stack = make(name)
     predictor = Predictor(net, receptive_field(net), divisor)
     expected = 0
@@ -95,7 +95,12 @@ def test_augmentation_turns_the_plane_only(name, n_tiles):
     assert_close(result, expected)
     assert np.abs(result - predictor(stack)).max() > 0.01 * np.ptp(expected)
     # tiles turn with the image
+    shapes = set()
+    real = net.predict_on_batch
+    monkeypatch.setattr(net, "predict_on_batch", lambda x: shapes.add(x.shape[1:-1]) or real(x))
     assert_close(predictor(stack, n_tiles, tta=True), expected)
+    assert len({(*s[:-2], *sorted(s[-2:])) for s in shapes}) == 1
+    assert len(shapes) == 2
 
 
 def test_augmentation_keeps_the_axis_of_structured_noise():

@@ -83,15 +83,19 @@ def test_train_keep_last(noisy_stack, small, tmp_path):
         np.testing.assert_array_equal(a, b)
 
 
-def test_a_second_training_does_not_bring_back_the_first(noisy_stack, small):
+def test_a_second_training_does_not_bring_back_the_first(noisy_stack, small, tmp_path):
     """n2v keeps the best loss of the first run and restores its weights."""
-    net, trainer, data = make(noisy_stack, small)
+    net, trainer, data = make(noisy_stack, small, tmp_path)
     x, y = data[0]
     trainer.fit(data, (x, y), 1, 3, 0)
     first = net.get_weights()
     worse = (x, np.concatenate([y[..., :1] + 1000, y[..., 1:]], axis=-1))
     trainer.fit(data, worse, 1, 3, 0)
-    assert any((a != b).any() for a, b in zip(first, net.get_weights(), strict=True))
+    second = net.get_weights()
+    assert any((a != b).any() for a, b in zip(first, second, strict=True))
+    load_weights(net, tmp_path / "weights_best.h5")
+    for a, b in zip(second, net.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
 
 
 def test_divergence_keeps_the_last_good_weights(noisy_stack, small, tmp_path):
@@ -109,6 +113,26 @@ def test_divergence_keeps_the_last_good_weights(noisy_stack, small, tmp_path):
     for name in ("weights_best.h5", "weights_last.h5"):
         load_weights(net, tmp_path / name)
         assert all(np.isfinite(w).all() for w in net.get_weights())
+
+
+def test_training_goes_on_after_a_divergence(noisy_stack, small):
+    net, trainer, data = make(noisy_stack, small, train_keep="last")
+
+    class Explode(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 1:
+                self.model.set_weights([w * np.nan for w in self.model.get_weights()])
+
+    trainer.callbacks.append(Explode())
+    with pytest.raises(TrainingError):
+        trainer.fit(data, data[0], 3, 3, 0)
+    trainer.callbacks.pop()
+    trainer.config.train_learning_rate = 1e-4
+    before = net.get_weights()
+    history = trainer.fit(data, data[0], 1, 3, 0)
+    assert np.isfinite(history.history["loss"]).all()
+    assert any((a != b).any() for a, b in zip(before, net.get_weights(), strict=True))
+    assert float(trainer.form.optimizer.learning_rate) == pytest.approx(1e-4)
 
 
 def test_interrupt_keeps_the_last_full_epoch(noisy_stack, small, tmp_path):
