@@ -25,7 +25,7 @@ console = Console(stderr=True)
 Inputs = Annotated[
     list[str],
     typer.Argument(
-        metavar="IN...", help="Images: files, folders or quoted globs. TIFF, OME-TIFF, PNG, NPY."
+        metavar="IN", help="Images: files, folders or quoted globs. TIFF, OME-TIFF, PNG, NPY."
     ),
 ]
 Output = Annotated[

@@ -31,7 +31,7 @@ class TrainingProgress(keras.callbacks.Callback):
         self._progress = Progress(
             TextColumn("epoch {task.fields[epoch]}/" + str(epochs)),
             BarColumn(),
-            TextColumn("loss {task.fields[loss]:.4f}  validation {task.fields[val_loss]:.4f}"),
+            TextColumn("loss {task.fields[loss]}  validation {task.fields[val_loss]}"),
             TimeElapsedColumn(),
             TextColumn("left"),
             TimeRemainingColumn(),
@@ -41,7 +41,7 @@ class TrainingProgress(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         self._task = self._progress.add_task(
-            "train", total=self.epochs * self.steps, epoch=1, loss=np.nan, val_loss=np.nan
+            "train", total=self.epochs * self.steps, epoch=1, loss="…", val_loss="…"
         )
         self._started = time.monotonic()
         self._progress.start()
@@ -57,7 +57,9 @@ class TrainingProgress(keras.callbacks.Callback):
             self._shown = now
             self.loss = float(logs["loss"])
             self._progress.update(
-                self._task, completed=self.epoch * self.steps + batch + 1, loss=self.loss
+                self._task,
+                completed=self.epoch * self.steps + batch + 1,
+                loss=f"{self.loss:.4f}",
             )
 
     def on_epoch_end(self, epoch, logs=None):
@@ -65,8 +67,8 @@ class TrainingProgress(keras.callbacks.Callback):
         self._progress.update(
             self._task,
             completed=(epoch + 1) * self.steps,
-            loss=self.loss,
-            val_loss=self.val_loss,
+            loss=f"{self.loss:.4f}",
+            val_loss=f"{self.val_loss:.4f}",
         )
         if not self.console.is_terminal:
             spent = time.monotonic() - self._started

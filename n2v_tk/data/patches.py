@@ -218,7 +218,8 @@ def hold_out(
     Returns
     -------
     training, validation : list of ndarray (S, (Z,) Y, X, C)
-        Views. Validation is empty where the images are too small to be split.
+        Views. Validation is empty where the images are too small to be split. What normalises
+        images one by one takes each view for an image of its own.
     """
     images = as_image_list(images, len(shape))
     if sum(len(i) for i in images) >= 10:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Sequence
 
 import keras
@@ -241,7 +242,9 @@ def _conv_block(x, filters, kernel_size, activation, batch_norm, dropout, name):
         x = layers.BatchNormalization(name=f"{name}_norm")(x)
         x = layers.Activation(activation, name=f"{name}_{activation}")(x)
     if dropout:
-        x = layers.Dropout(dropout, name=f"{name}_dropout")(x)
+        # a seed of its own for every layer, the same in every run
+        seed = zlib.crc32(name.encode())
+        x = layers.Dropout(dropout, seed=seed, name=f"{name}_dropout")(x)
     return x
 
 

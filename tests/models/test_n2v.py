@@ -421,3 +421,13 @@ def test_large_data_is_not_copied(small, tmp_path):
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < X.nbytes / 4
+
+
+def test_dropout_is_seeded_too(noisy_stack, small):
+    small |= {"unet_dropout": 0.3, "n2v_patch_shape": (32, 32), "batch_norm": False}
+    results = []
+    for _ in range(2):
+        model = N2V(N2VConfig(noisy_stack, **small), basedir=None)
+        model.train(noisy_stack, verbose=0)
+        results.append(model.predict(noisy_stack[0], "YXC"))
+    np.testing.assert_allclose(results[0], results[1], atol=1e-3)

@@ -8,6 +8,7 @@ from n2v_tk.config import N2VConfig
 from n2v_tk.data.sequences import N2VDataWrapper
 from n2v_tk.errors import TrainingError
 from n2v_tk.losses import masked_mse
+from n2v_tk.nets.initialize import initialize
 from n2v_tk.nets.unet import build_unet
 from n2v_tk.training.callbacks import CosineSchedule
 from n2v_tk.training.checkpoints import load_weights
@@ -32,6 +33,7 @@ class Spy(N2VDataWrapper):
 def make(noisy_stack, small, folder=None, workers=1, data_class=N2VDataWrapper, **settings):
     config = N2VConfig(noisy_stack, **{**small, "n2v_patch_shape": (32, 32), **settings})
     net = build_unet((None, None, 1), "linear", 2, 4, (3, 3), batch_norm=True)
+    initialize(net, 0)
     trainer = Trainer(net, config, masked_mse, folder)
     data = data_class(
         noisy_stack, 4, 3, (32, 32), config.masker(), offset=[100.0], scale=[30.0], workers=workers
@@ -167,7 +169,8 @@ def test_averaged_weights_are_validated_and_kept(noisy_stack, small):
         moved[ema] = sum(
             np.abs(v.numpy() - s).sum() for v, s in zip(net.trainable_variables, start, strict=True)
         )
-    assert 0 < moved[0.9999] < moved[None] / 2
+    # the average starts at the weights after the first of six steps
+    assert 0 < moved[0.9999] < 0.75 * moved[None]
 
 
 def test_a_second_training_with_averages_starts_from_the_weights_of_the_network(noisy_stack, small):
@@ -234,4 +237,5 @@ def test_training_lowers_the_loss(noisy_stack, small):
     _, trainer, data = make(noisy_stack, small)
     trainer.form.optimizer.learning_rate = 1e-2
     history = trainer.fit(data, data[0], 8, 3, 0)
-    assert history.history["val_loss"][-1] < history.history["val_loss"][0]
+    # on batch statistics: the moving averages of batch normalisation lag behind in 24 steps
+    assert history.history["loss"][-1] < history.history["loss"][0] / 2
