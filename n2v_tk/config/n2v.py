@@ -133,9 +133,9 @@ class N2VConfig(DenoiserConfig):
     def n2v2(cls, X=None, **settings) -> N2VConfig:
         """Settings of N2V2 (Hoeck et al., ECCV Workshops 2022), against checkerboard patterns.
 
-        Blur pooling, no top skip connection, replacement by the median, the last weights kept:
-        the validation loss is too noisy a criterion here (METHODS of that paper's experiments:
-        28.3 dB with the last weights, 27.7 with the best, on BSD68).
+        Blur pooling, no top skip connection, replacement by the median, and the last weights kept:
+        the validation loss is too noisy a criterion here (the authors' experiments on BSD68: 28.3
+        dB with the last weights, 27.7 with the best).
         """
         n2v2 = {
             "blurpool": True,
