@@ -8,7 +8,6 @@ import numpy as np
 
 from .errors import ConfigError, ImageError
 
-NORMALIZATIONS = ("dataset", "image", "percentile", "none")
 PERCENTILES = (1.0, 99.8)
 
 

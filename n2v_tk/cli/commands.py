@@ -41,18 +41,18 @@ def denoise(
     dtypes = _result_dtypes(images, targets, dtype)
     if save_model is not None:
         _check_model_folder(save_model, overwrite)
-    model = _new_model(images, training, save_model, device)
+    model = make_model(images, training, save_model, device)
     rescue = save_model or free_folder(targets[0].with_suffix("").with_suffix(""))
-    _train(console, model, images, rescue)
+    train_model(console, model, images, rescue)
     try:
         _write_predictions(console, model, images, targets, dtypes, None, tta, overwrite)
     except N2VTKError:
         if save_model is None:
             model.save(rescue)
-        _say(console, f"The trained model is in {rescue}.")
+        say(console, f"The trained model is in {rescue}.")
         raise
     if save_model is not None:
-        _say(console, f"The model is in {save_model}.")
+        say(console, f"The model is in {save_model}.")
 
 
 def train(console, inputs, output, axes, training, device, overwrite) -> None:
@@ -60,9 +60,9 @@ def train(console, inputs, output, axes, training, device, overwrite) -> None:
     paths = find_inputs(inputs)
     images = read_all(paths, axes)
     _check_model_folder(output, overwrite)
-    model = _new_model(images, training, output, device)
-    _train(console, model, images, output)
-    _say(console, f"The model is in {output}. Use it: n2v-tk predict IN... -m {output} -o OUT")
+    model = make_model(images, training, output, device)
+    train_model(console, model, images, output)
+    say(console, f"The model is in {output}. Use it: n2v-tk predict IN... -m {output} -o OUT")
 
 
 def predict(
@@ -126,7 +126,8 @@ def load_model(folder: Path):
     return N2V(None, folder.name, folder.parent)
 
 
-def _new_model(images: Sequence[Image], training, folder, device):
+def make_model(images: Sequence[Image], training, folder, device):
+    """An untrained model for checked images, in `folder` or in memory."""
     for image in images:
         check_image(image.data)
     start_backend(device)
@@ -134,11 +135,10 @@ def _new_model(images: Sequence[Image], training, folder, device):
 
     n_dim = training["n_dim"] or choose_n_dim([(i.data.shape, i.axes) for i in images])
     stacks = [StackLayout.of(i.data, i.axes, n_dim).to_stack(i.data) for i in images]
-    model = new_model(stacks, training["method"], folder, **training["settings"])
-    return model
+    return new_model(stacks, training["method"], folder, **training["settings"])
 
 
-def _train(console: Console, model, images: Sequence[Image], rescue: Path) -> None:
+def train_model(console: Console, model, images: Sequence[Image], rescue: Path) -> None:
     """Train with a progress line; on Ctrl-C keep what was learned and say how to go on."""
     from ..models.one_call import train_with_validation
     from .progress import TrainingProgress
@@ -170,7 +170,7 @@ def _explain_interrupt(console, model, folder):
         return
     if model.logdir is None:
         model.save(folder)
-    _say(
+    say(
         console,
         f"Stopped. The best weights so far are in {folder}. Go on with them:\n"
         f"  n2v-tk predict IN... -m {folder} -o OUT",
@@ -182,7 +182,7 @@ def _write_predictions(console, model, images, targets, dtypes, n_tiles, tta, ov
         started = time.monotonic()
         result = model.predict(image.data, image.axes, n_tiles=n_tiles, tta=tta, dtype=dtype)
         write_image(target, image.like(result), overwrite)
-        _say(console, f"{target}  ({time.monotonic() - started:.1f} s)")
+        say(console, f"{target}  ({time.monotonic() - started:.1f} s)")
 
 
 def free_folder(beside: Path) -> Path:
@@ -194,7 +194,7 @@ def free_folder(beside: Path) -> Path:
     return folder
 
 
-def _say(console, text):
+def say(console, text):
     """Print text in which brackets are not markup."""
     console.print(text, markup=False, highlight=False, soft_wrap=True)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.console import Console
 
 from ..io import Image, check_output, replacing, write_image
-from .commands import _new_model, _say, _train, free_folder, training_options
+from .commands import free_folder, make_model, say, train_model, training_options
 
 GAIN, READ_NOISE = 4.0, 10.0
 EPOCHS = 12
@@ -37,8 +37,8 @@ def run(
     noisy = poisson_gaussian(clean, GAIN, READ_NOISE, seed=seed)
     image = Image(noisy, "YX")
     training = training_options(method, epochs or EPOCHS, steps, seed, 2, None, "X", 11)
-    model = _new_model([image], training, None, device)
-    _train(console, model, [image], free_folder(output / "demo"))
+    model = make_model([image], training, None, device)
+    train_model(console, model, [image], free_folder(output / "demo"))
     denoised = model.predict(noisy, "YX")
 
     before, after = psnr(clean, noisy), psnr(clean, denoised)
@@ -50,4 +50,4 @@ def run(
     with replacing(output / "panel.png") as temporary:
         figure.savefig(temporary, dpi=120)
     console.print(f"PSNR {before:.2f} dB before, {after:.2f} dB after: {after - before:+.2f} dB")
-    _say(console, f"Look at {output / 'panel.png'}.")
+    say(console, f"Look at {output / 'panel.png'}.")

@@ -111,7 +111,7 @@ def test_bad_input_is_refused_before_any_work(run, noisy, tmp_path, rng, monkeyp
     def no_work(*arguments, **options):
         raise AssertionError("work was done")
 
-    monkeypatch.setattr("n2v_tk.cli.commands._train", no_work)
+    monkeypatch.setattr("n2v_tk.cli.commands.train_model", no_work)
     out = tmp_path / "out.tif"
 
     def refused(*arguments, words):
