@@ -10,7 +10,10 @@ __version__ = "0.1.0"
 _LAZY = {
     "N2V": ".models.n2v",
     "N2VConfig": ".config.n2v",
+    "CARE": ".models.care",
+    "CAREConfig": ".config.care",
     "denoise": ".models.one_call",
+    "load_model": ".models.loading",
     "read_image": ".io",
     "write_image": ".io",
     "psnr": ".evaluation.metrics",

@@ -39,5 +39,17 @@ class TrainingError(N2VTKError, RuntimeError):
     """Training that cannot start or go on."""
 
 
+class ExportError(N2VTKError, RuntimeError):
+    """A model that cannot be exported: unknown format, missing package, unfit model or place."""
+
+
+class ServingError(N2VTKError, ConnectionError):
+    """A server that is away, lacks the model, or failed to answer."""
+
+
 class DeviceError(N2VTKError, RuntimeError):
     """A device that was asked for and is not there."""
+
+
+class CompatibilityWarning(UserWarning):
+    """A model that another program, which reads the same files, cannot work with."""

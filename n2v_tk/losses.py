@@ -1,8 +1,8 @@
-"""Losses on blind spots.
+"""Losses on blind spots, and on pairs of images.
 
-``y_true`` holds the C target channels and then the C channels of the mask, as
+On blind spots ``y_true`` holds the C target channels and then the C channels of the mask, as
 `n2v_tk.data.sequences.masked_pair` makes them. Pixels outside the mask weigh nothing. A batch
-without a blind spot has loss 0.
+without a blind spot has loss 0. On pairs it is the target.
 """
 
 from __future__ import annotations
@@ -33,6 +33,29 @@ def masked_laplace(y_true, y_pred):
 
 
 LOSSES = {"mse": masked_mse, "mae": masked_mae, "laplace": masked_laplace}
+
+
+def mse(y_true, y_pred):
+    """Mean squared error."""
+    return ops.mean(ops.square(y_true - ops.cast(y_pred, y_true.dtype)))
+
+
+def mae(y_true, y_pred):
+    """Mean absolute error."""
+    return ops.mean(ops.abs(y_true - ops.cast(y_pred, y_true.dtype)))
+
+
+def laplace(y_true, y_pred):
+    """Mean negative log likelihood of a Laplace distribution.
+
+    ``|y - mean| / scale + log(2 * scale)``; ``y_pred`` holds C means and then C scales (Weigert et
+    al., Content-aware image restoration, Nature Methods 2018).
+    """
+    mean, scale = ops.split(ops.cast(y_pred, y_true.dtype), 2, axis=-1)
+    return ops.mean(ops.abs(y_true - mean) / scale + ops.log(2 * scale))
+
+
+PAIR_LOSSES = {"mse": mse, "mae": mae, "laplace": laplace}
 
 
 def _masked_mean(values, mask):

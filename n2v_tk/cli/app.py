@@ -114,6 +114,10 @@ def train(
     patch: Patch = None,
     struct_axis: StructAxis = "X",
     struct_length: StructLength = 11,
+    source: Annotated[
+        Path | None,
+        typer.Option("--from", help="Go on from this model (also of n2v): fine-tune its weights."),
+    ] = None,
     device: Device = None,
     overwrite: Overwrite = False,
 ):
@@ -121,7 +125,7 @@ def train(
     from . import commands
 
     training = commands.training_options(
-        method, epochs, steps, seed, dim, patch, struct_axis, struct_length
+        method, epochs, steps, seed, dim, patch, struct_axis, struct_length, source
     )
     commands.train(console, inputs, output, axes, training, device, overwrite)
 
@@ -129,7 +133,9 @@ def train(
 @app.command()
 def predict(
     inputs: Inputs,
-    model: Annotated[Path, typer.Option("--model", "-m", help="Model folder.")],
+    model: Annotated[
+        Path, typer.Option("--model", "-m", help="Model folder (also of n2v), or .keras file.")
+    ],
     output: Output,
     axes: Axes = None,
     weights: Annotated[
@@ -152,14 +158,30 @@ def predict(
 
 
 @app.command()
+def convert(
+    source: Annotated[
+        Path, typer.Argument(metavar="OLD", help="Model folder (also of n2v), or .keras file.")
+    ],
+    target: Annotated[
+        Path, typer.Argument(metavar="NEW", help="A folder, or one file if it ends in .keras.")
+    ],
+    overwrite: Overwrite = False,
+):
+    """Copy a model into one .keras file or into a fresh folder."""
+    from . import commands
+
+    commands.convert(console, source, target, overwrite)
+
+
+@app.command()
 def info(
     path: Annotated[Path, typer.Argument(metavar="MODEL|IMAGE")],
     axes: Axes = None,
 ):
-    """Say what is in a model folder or an image file."""
-    from . import commands
+    """Say what a model is and how it was trained, or what is in an image file."""
+    from .info import info as show
 
-    commands.info(path, axes)
+    show(path, axes)
 
 
 @app.command()

@@ -7,18 +7,24 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
 
 from ..axes import StackLayout
-from ..errors import ConfigError, ModelFolderError, N2VTKError, OutputExistsError
-from ..io import Image, check_format, check_writable, read_image, write_image
+from ..errors import ConfigError, N2VTKError, OutputExistsError
+from ..io import Image, check_format, check_writable, write_image
 from ..normalization import check_image, result_dtype
 from .device import start_backend
 from .files import find_inputs, plan_outputs, read_all
 
 
-def training_options(method, epochs, steps, seed, dim, patch, struct_axis, struct_length) -> dict:
-    """Method, dimensions and settings from the options of the commands."""
+def training_options(
+    method, epochs, steps, seed, dim, patch, struct_axis, struct_length, source=None
+) -> dict:
+    """Method or old model, dimensions and settings from the options of the commands."""
+    if source is not None and method != "n2v":
+        raise ConfigError(
+            f"A model that is trained further keeps its method. Received: --method {method} with "
+            f"--from {source}. Leave one of them out."
+        )
     settings = {
         "train_epochs": epochs,
         "train_steps_per_epoch": steps,
@@ -28,7 +34,7 @@ def training_options(method, epochs, steps, seed, dim, patch, struct_axis, struc
     settings = {name: value for name, value in settings.items() if value is not None}
     if method == "structn2v":
         settings |= {"axis": struct_axis, "length": struct_length}
-    return {"method": method, "n_dim": dim, "settings": settings}
+    return {"method": method, "n_dim": dim, "settings": settings, "source": source}
 
 
 def denoise(
@@ -75,6 +81,8 @@ def predict(
     dtypes = _result_dtypes(images, targets, dtype)
     tiles = None if n_tiles is None else _numbers(n_tiles, "--n-tiles")
     start_backend(device)
+    from ..models.loading import load_model
+
     model = load_model(folder)
     if weights is not None:
         model.load_weights(weights)
@@ -83,47 +91,22 @@ def predict(
     _write_predictions(console, model, images, targets, dtypes, tiles, tta, overwrite)
 
 
-def info(path: Path, axes: str | None) -> None:
-    """Say what is in a model folder or an image file."""
-    console = Console()
-    table = Table(show_header=False, box=None)
-    if path.is_dir():
-        from ..config import N2VConfig
-
-        config = N2VConfig.load(path / "config.json")
-        kind = "N2V2" if config.blurpool and config.skip_skipone else "N2V"
-        table.add_row("model", f"{'struct' if config.structN2Vmask else ''}{kind}, {config.axes}")
-        weights = ", ".join(sorted(p.name for p in path.glob("*.h5"))) or "none"
-        table.add_row("weights", weights)
-        for name, value in config:
-            table.add_row(name, str(value))
+def convert(console, source: Path, target: Path, overwrite: bool) -> None:
+    """Copy a model into one file or a fresh folder."""
+    if target.suffix == ".keras":
+        if target.exists() and not overwrite:
+            raise OutputExistsError(
+                f"The file is there already. Received: {target}. Choose another name, or replace "
+                "it with --overwrite."
+            )
+        check_writable(target.parent)
     else:
-        image = read_image(path, axes)
-        check_image(image.data)
-        data = image.data
-        table.add_row("shape", " × ".join(str(s) for s in data.shape))
-        table.add_row("axes", image.axes)
-        table.add_row("dtype", str(data.dtype))
-        table.add_row("range", f"{data.min()} to {data.max()}")
-        table.add_row("mean, std", f"{data.mean(dtype=float):.6g}, {data.std(dtype=float):.6g}")
-        sizes = [
-            f"{a} {s:.6g} {'s' if a == 'T' else image.unit}" for a, s in image.pixel_sizes.items()
-        ]
-        table.add_row("pixel", ", ".join(sizes) or "size unknown")
-    console.print(table, highlight=False)
+        _check_model_folder(target, overwrite)
+    start_backend(None)
+    from ..models.loading import load_model
 
-
-def load_model(folder: Path):
-    """The model in a folder."""
-    from ..models.n2v import N2V
-
-    if not folder.is_dir():
-        raise ModelFolderError(
-            f"There is no such model folder. Received: {folder}. Train one: n2v-tk train IN... -o "
-            f"{folder}"
-        )
-    folder = folder.resolve()
-    return N2V(None, folder.name, folder.parent)
+    load_model(source).save(target)
+    say(console, f"The model is in {target}. Use it: n2v-tk predict IN... -m {target} -o OUT")
 
 
 def make_model(images: Sequence[Image], training, folder, device):
@@ -131,11 +114,20 @@ def make_model(images: Sequence[Image], training, folder, device):
     for image in images:
         check_image(image.data)
     start_backend(device)
-    from ..models.one_call import choose_n_dim, new_model
+    from ..models.loading import load_model
+    from ..models.one_call import choose_n_dim, go_on_with, new_model
 
+    if training["source"] is not None:
+        old = load_model(training["source"])
+        n_dim = old.config.n_dim
+        if training["n_dim"] not in (None, n_dim):
+            raise ConfigError(
+                f"A model that is trained further keeps its dimensions. Received: --dim "
+                f"{training['n_dim']} for a {n_dim}D model. Leave --dim out."
+            )
+        return go_on_with(old, _stacks(images, n_dim), folder, **training["settings"])
     n_dim = training["n_dim"] or choose_n_dim([(i.data.shape, i.axes) for i in images])
-    stacks = [StackLayout.of(i.data, i.axes, n_dim).to_stack(i.data) for i in images]
-    return new_model(stacks, training["method"], folder, **training["settings"])
+    return new_model(_stacks(images, n_dim), training["method"], folder, **training["settings"])
 
 
 def train_model(console: Console, model, images: Sequence[Image], rescue: Path) -> None:
@@ -144,8 +136,6 @@ def train_model(console: Console, model, images: Sequence[Image], rescue: Path) 
     from .progress import TrainingProgress
 
     config = model.config
-    n_dim = config.n_dim
-    stacks = [StackLayout.of(i.data, i.axes, n_dim).to_stack(i.data) for i in images]
     model.prepare_for_training()
     progress = TrainingProgress(console, config.train_epochs, config.train_steps_per_epoch)
     model.callbacks.append(progress)
@@ -155,13 +145,17 @@ def train_model(console: Console, model, images: Sequence[Image], rescue: Path) 
         highlight=False,
     )
     try:
-        train_with_validation(model, stacks, verbose=0)
+        train_with_validation(model, _stacks(images, config.n_dim), verbose=0)
     except KeyboardInterrupt:
         progress.close()
         _explain_interrupt(console, model, rescue)
         raise SystemExit(130) from None
     finally:
         progress.close()
+
+
+def _stacks(images, n_dim):
+    return [StackLayout.of(i.data, i.axes, n_dim).to_stack(i.data) for i in images]
 
 
 def _explain_interrupt(console, model, folder):

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
 import warnings
-from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
@@ -17,18 +15,8 @@ from pydantic import Field, PositiveInt
 from .. import __version__
 from ..errors import ConfigError, ImageError, ModelFolderError
 from ..normalization import channel_statistics, check_image
-
-
-def _plain(value):
-    """numpy numbers and arrays as Python's own, so that np.int64(3) is as good as 3."""
-    if isinstance(value, np.ndarray):
-        return value.tolist()
-    if isinstance(value, np.generic):
-        return value.item()
-    if isinstance(value, (list, tuple)):
-        return type(value)(_plain(v) for v in value)
-    return value
-
+from .checks import explain, number, plain
+from .files import method_of, read_config, write_config
 
 _PLATEAU_ARGUMENTS = {
     "monitor", "factor", "patience", "verbose", "mode", "min_delta", "cooldown", "min_lr",
@@ -116,18 +104,22 @@ class DenoiserConfig(pydantic.BaseModel):
 
     _unknown: dict[str, Any] = pydantic.PrivateAttr(default_factory=dict)
 
-    # keys that files of older releases lack, and what their absence meant
-    absent_in_old_files: ClassVar[dict[str, Any]] = {}
+    _made_with: str = pydantic.PrivateAttr("")
+
+    method: ClassVar[str] = ""
+    # the package whose model folders have these settings, and keys of it that mean nothing here
+    predecessor: ClassVar[str] = ""
+    obsolete_in_old_files: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, X=None, **settings):
-        settings = {name: _plain(value) for name, value in settings.items()}
+        settings = {name: plain(value) for name, value in settings.items()}
         self._refuse_unknown(settings)
         if X is not None:
             settings = self._settings_from(X) | settings
         try:
             super().__init__(**settings)
         except pydantic.ValidationError as error:
-            raise ConfigError(_explain(error)) from None
+            raise ConfigError(explain(error)) from None
 
     def __setattr__(self, name, value):
         if not name.startswith("_"):
@@ -207,7 +199,7 @@ class DenoiserConfig(pydantic.BaseModel):
             values = getattr(self, name)
             if values is None:
                 continue
-            numbers = [_number(v, name) for v in values]
+            numbers = [number(v, name) for v in values]
             if len(numbers) != self.n_channel_in:
                 raise ConfigError(
                     f"{name} must hold one number per channel ({self.n_channel_in}). "
@@ -220,6 +212,10 @@ class DenoiserConfig(pydantic.BaseModel):
                     "leave the channel out."
                 )
         return self
+
+    def __eq__(self, other) -> bool:
+        """Whether all settings are equal, wherever they come from."""
+        return type(self) is type(other) and dict(self) == dict(other)
 
     @property
     def training_steps(self) -> int:
@@ -238,95 +234,83 @@ class DenoiserConfig(pydantic.BaseModel):
 
         `allow_new` is accepted for n2v's sake; unknown settings are errors in any case.
         """
-        settings = {name: _plain(value) for name, value in settings.items()}
+        settings = {name: plain(value) for name, value in settings.items()}
         checked = type(self)(**{**dict(self), **settings})
         for name in settings:
             super().__setattr__(name, getattr(checked, name))
 
     def save(self, path: str | os.PathLike) -> None:
         """Write config.json, under a temporary name first."""
-        path = Path(path)
-        data = {
+        write_config(path, self.to_json())
+
+    def to_json(self) -> dict[str, Any]:
+        """What config.json holds: the settings, the method, the version, and unknown settings."""
+        return {
             **self._unknown,
             **self.model_dump(mode="json"),
+            "n2v_tk_method": self.method,
             "n2v_tk_version": __version__,
         }
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-        try:
-            temporary.write_text(json.dumps(data, indent=1), encoding="utf-8")
-            os.replace(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
 
     @classmethod
-    def load(cls, path: str | os.PathLike):
-        """Read config.json, of n2v_tk or of n2v.
+    def load(cls, path: str | os.PathLike, **changes):
+        """Read config.json, of n2v_tk or of the package that it follows.
 
-        Settings that the file lacks get the values that files without them were made with.
+        Settings that an old file lacks get the values that models without them were made with.
         Unknown ones are kept, written back by `save`, and named in one warning.
+
+        Parameters
+        ----------
+        path : path
+        **changes
+            Settings to have in place of the file's.
 
         Raises
         ------
         ModelFolderError
-            If the file is missing or not JSON.
+            If the file is missing, not JSON, or of another method.
         ConfigError
             If a setting is invalid.
         """
         path = Path(path)
-        try:
-            data = json.loads(path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
+        return cls.from_json(read_config(path), path, **changes)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any], source: str | os.PathLike, **changes):
+        """As `load`, from what a config.json holds; `source` names it in messages."""
+        data = dict(data)
+        if (method := method_of(data)) != cls.method:
             raise ModelFolderError(
-                f"There is no {path.name} in the model folder. Received: {path.parent}. Name the "
-                "folder that training wrote."
-            ) from None
-        except (ValueError, OSError) as error:
-            raise ModelFolderError(
-                f"The config of the model cannot be read. Received: {path}: {error}"
-            ) from None
-        if not isinstance(data, dict):
-            raise ModelFolderError(
-                f"The config of the model must be a JSON object. Received: {path}: "
-                f"{type(data).__name__}."
+                f"The model is not of this method. Received: a {method!r} model for "
+                f"{cls.__name__}: {source}. n2v_tk.load_model opens models of every method."
             )
-        data.pop("n2v_tk_version", None)
+        data.pop("n2v_tk_method", None)
+        version = data.pop("n2v_tk_version", None)
+        if version is None:
+            data = cls._from_predecessor(data)
         unknown = {k: data.pop(k) for k in list(data) if k not in cls.model_fields}
-        config = cls(**{**cls.absent_in_old_files, **data})
+        config = cls(**{**data, **changes})
         config._unknown = unknown
-        ignored = sorted(set(unknown) - set(cls.obsolete_in_old_files()))
+        config._made_with = cls.predecessor if version is None else f"n2v_tk {version}"
+        ignored = sorted(set(unknown) - set(cls.obsolete_in_old_files))
         if ignored:
             warnings.warn(
-                f"{path.name} holds settings that this version does not know; they are kept but "
+                f"{source} holds settings that this version does not know; they are kept but "
                 f"have no effect: {', '.join(ignored)}.",
                 stacklevel=2,
             )
         return config
 
     @classmethod
-    def obsolete_in_old_files(cls) -> Sequence[str]:
-        """Keys of old files that have no meaning here and need no warning."""
-        return ()
+    def _from_predecessor(cls, data: dict[str, Any]) -> dict[str, Any]:
+        """Settings of an old package's config.json in the meaning they have here."""
+        return data
 
+    def strange_to_predecessor(self) -> list[str]:
+        """What of these settings the predecessor cannot predict with, although it reads them."""
+        return []
 
-def _number(text, name):
-    try:
-        number = float(text)
-    except ValueError:
-        number = float("nan")
-    if not np.isfinite(number):
-        raise ConfigError(f"{name} must hold finite numbers. Received: {text!r}.")
-    return number
-
-
-def _explain(error: pydantic.ValidationError) -> str:
-    """pydantic's findings as sentences: setting, what is wrong, value received."""
-    lines = []
-    for found in error.errors():
-        message = found["msg"].removeprefix("Value error, ")
-        if found["type"] == "value_error":
-            lines.append(message)
-        else:
-            where = ".".join(str(part) for part in found["loc"])
-            message = message[:1].lower() + message[1:]
-            lines.append(f"{where}: {message}. Received: {found['input']!r}.")
-    return "\n".join(dict.fromkeys(lines))
+    @property
+    def made_with(self) -> str:
+        """What wrote the config.json that these settings come from, '' for new ones."""
+        return self._made_with

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 import pydantic
@@ -11,38 +11,33 @@ from pydantic import Field, NonNegativeInt, PositiveInt
 from ..errors import ConfigError
 from ..masking.masker import BlindSpotMasker
 from ..masking.structn2v import line_mask
-from .base import DenoiserConfig, Positive
+from .base import Positive
+from .unet import UNetConfig, count_dimensions
 
-Odd = Annotated[int, Field(ge=1)]
+# What a config.json of n2v means by what it cannot say. Without single_net_per_channel, which came
+# late, there was one network for all channels.
+_WHAT_N2V_DOES = {
+    "single_net_per_channel": False,
+    "channel_wiring": "last",
+    "structN2V_fill": (-2.0, 2.0),
+    "legacy_density": True,
+    "legacy_tta": True,
+    "train_augment": False,
+}
 
 
-class N2VConfig(DenoiserConfig):
+class N2VConfig(UNetConfig):
     """Settings of a Noise2Void model, with n2v's names and defaults.
 
     Parameters
     ----------
     X : ndarray (S, (Z,) Y, X, C) or sequence of such, optional
         Noisy training images.
-    unet_n_depth, unet_n_first, unet_kern_size : int
-        Poolings (2), filters of the first level (32), odd side of the kernels (5 in 2D, 3 in 3D).
-    unet_residual : bool
-        Add the input to the output.
-    unet_last_activation : {'linear', 'relu'}
-    unet_dropout : float
-        Dropout rate.
-    unet_input_shape : tuple
-        Spatial sides (None for any), then channels.
-    batch_norm : bool
-        Batch normalisation (True).
     single_net_per_channel : bool
         One independent network per channel (True), or one for all.
-    blurpool, skip_skipone : bool
-        The two changes of N2V2 to the network: anti-aliased pooling, no top skip connection.
-    probabilistic : bool
-        Predict mean and scale of a Laplace distribution; `train_loss` is then 'laplace'.
-    train_loss : {'mae', 'mse', 'laplace'}
-    train_augment : bool
-        Turn and flip patches at random, as far as `structN2Vmask` allows.
+    channel_wiring : {'own', 'last'}
+        What each of several networks reads: its own channel, or the last one, as in n2v 0.3.3 by
+        mistake. Folders of n2v are opened with 'last', since that is what their weights know.
     n2v_perc_pix : float
         Percentage of pixels made blind spots (1.5).
     n2v_patch_shape : tuple of int
@@ -64,8 +59,11 @@ class N2VConfig(DenoiserConfig):
         which networks tell from the image (`n2v_tk.masking.masker`).
     legacy_density : bool
         n2v's boxes, which hide another share of pixels than asked for, above all in 3D.
+    legacy_tta : bool
+        Average over all eight turns and flips with `tta`, as n2v does, also where a
+        `structN2Vmask` makes some of them wrong.
     **settings
-        Those of `DenoiserConfig`.
+        Those of `UNetConfig` (the network) and `DenoiserConfig` (the training).
 
     Raises
     ------
@@ -83,21 +81,9 @@ class N2VConfig(DenoiserConfig):
     'median'
     """
 
-    unet_n_depth: Annotated[int, Field(ge=1, le=8)] = 2
-    unet_kern_size: Odd = 5
-    unet_n_first: PositiveInt = 32
-    unet_residual: bool = False
-    unet_last_activation: Literal["linear", "relu"] = "linear"
-    unet_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    unet_input_shape: tuple[int | None, ...] | None = None
     batch_norm: bool = True
     single_net_per_channel: bool = True
-    blurpool: bool = False
-    skip_skipone: bool = False
-    probabilistic: bool = False
-
-    train_loss: Literal["mae", "mse", "laplace"] = "mae"
-    train_augment: bool = True
+    channel_wiring: Literal["own", "last"] = "own"
 
     n2v_perc_pix: Annotated[float, Field(gt=0, le=100)] = 1.5
     n2v_patch_shape: tuple[PositiveInt, ...] = (64, 64)
@@ -107,26 +93,17 @@ class N2VConfig(DenoiserConfig):
     structN2Vmask: list | None = None
     structN2V_fill: Literal["neighbours"] | tuple[float, float] = "neighbours"
     legacy_density: bool = False
+    legacy_tta: bool = False
 
-    absent_in_old_files: ClassVar[dict[str, Any]] = {
-        "single_net_per_channel": False,
-        "structN2V_fill": (-2.0, 2.0),
-        "legacy_density": True,
-        "train_augment": False,
-    }
+    method: ClassVar[str] = "n2v"
+    predecessor: ClassVar[str] = "n2v"
+    # stood beside n2v_patch_shape in old releases
+    obsolete_in_old_files: ClassVar[tuple[str, ...]] = ("patch_shape",)
 
     def __init__(self, X=None, **settings):
-        if X is not None and not hasattr(X, "ndim"):
-            X = [np.asanyarray(image) for image in X]
-        if X is None:
-            n_dim = settings.get("n_dim", 2)
-        else:
-            n_dim = (X if hasattr(X, "ndim") else X[0]).ndim - 2 if len(X) else 0
+        n_dim = settings.get("n_dim", 2) if X is None else count_dimensions(X)
         if n_dim == 3:
-            settings = {"unet_kern_size": 3, "n2v_patch_shape": (64, 64, 64)} | settings
-            settings.setdefault("axes", "ZYXC")
-        if settings.get("probabilistic"):
-            settings.setdefault("train_loss", "laplace")
+            settings = {"n2v_patch_shape": (64, 64, 64)} | settings
         super().__init__(X, **settings)
 
     @classmethod
@@ -168,10 +145,6 @@ class N2VConfig(DenoiserConfig):
 
     @pydantic.model_validator(mode="after")
     def _check_n2v(self):
-        if self.unet_kern_size % 2 == 0:
-            raise ConfigError(
-                f"unet_kern_size must be odd, e.g. 3 or 5. Received: {self.unet_kern_size}."
-            )
         divisor = 2**self.unet_n_depth
         sides = self.n2v_patch_shape
         if len(sides) != self.n_dim:
@@ -191,43 +164,19 @@ class N2VConfig(DenoiserConfig):
                 f"n_channel_out must be equal. Received: {self.n_channel_in} and "
                 f"{self.n_channel_out}."
             )
-        if self.unet_residual and self.skip_skipone:
-            raise ConfigError(
-                "unet_residual must be False for N2V2 (skip_skipone), whose top skip connection "
-                "it would bring back. Received: unet_residual=True, skip_skipone=True."
-            )
-        if self.probabilistic != (self.train_loss == "laplace"):
-            raise ConfigError(
-                "train_loss must be 'laplace' for a probabilistic model and only for it. Received: "
-                f"probabilistic={self.probabilistic}, train_loss={self.train_loss!r}."
-            )
         fill = self.structN2V_fill
         if fill != "neighbours" and not -np.inf < fill[0] < fill[1] < np.inf:
             raise ConfigError(
                 f"structN2V_fill must be 'neighbours' or (low, high). Received: {fill}."
             )
-        self._check_input_shape(divisor)
-        self.masker()
-        return self
-
-    def _check_input_shape(self, divisor):
-        shape = (None,) * self.n_dim + (self.n_channel_in,)
-        if self.unet_input_shape is None:
-            object.__getattribute__(self, "__dict__")["unet_input_shape"] = shape
-        given = self.unet_input_shape
-        fits = len(given) == len(shape) and given[-1] == shape[-1]
-        if fits and any(
-            g not in (None, p) for g, p in zip(given, self.n2v_patch_shape, strict=False)
-        ):
+        fixed = self.unet_input_shape[:-1]
+        if any(g not in (None, p) for g, p in zip(fixed, sides, strict=True)):
             raise ConfigError(
                 "unet_input_shape must have the sides of n2v_patch_shape where it has any. "
-                f"Received: {given} and {self.n2v_patch_shape}. Use None to take any size."
+                f"Received: {self.unet_input_shape} and {sides}. Use None to take any size."
             )
-        if not fits or any(side is not None and side % divisor for side in given[:-1]):
-            raise ConfigError(
-                "unet_input_shape must be spatial sides (None for any, else divisible by "
-                f"{divisor}) and the number of channels, e.g. {shape}. Received: {given}."
-            )
+        self.masker()
+        return self
 
     def masker(self, offset: float = 0.0, scale: float = 1.0) -> BlindSpotMasker:
         """What hides blind spots in batches.
@@ -253,6 +202,40 @@ class N2VConfig(DenoiserConfig):
         )
 
     @classmethod
-    def obsolete_in_old_files(cls):
-        """`patch_shape` of old releases stands beside n2v_patch_shape and means nothing."""
-        return ("patch_shape",)
+    def _from_predecessor(cls, data):
+        data = {**_WHAT_N2V_DOES, **data}
+        for old, new in (("mean", "means"), ("std", "stds")):
+            if old in data:
+                # one number for all channels in the first releases
+                number = data.pop(old)
+                data.setdefault(new, [number] * data.get("n_channel_in", 1))
+        if data.get("n2v_manipulator") == "normal_additive":
+            # there the radius is the standard deviation
+            data["n2v_additive_sigma"] = data.get("n2v_neighborhood_radius", 5) or 1e-6
+        if data.get("n2v_neighborhood_radius") == 0:
+            # a window of the pixel alone: nothing was replaced
+            if data.get("n2v_manipulator", "uniform_withCP") == "uniform_withCP":
+                data["n2v_manipulator"] = "identity"
+            data["n2v_neighborhood_radius"] = 1
+        if not data["single_net_per_channel"] or data.get("n_channel_in", 1) == 1:
+            data["channel_wiring"] = "own"
+        return data
+
+    def strange_to_predecessor(self):
+        """What n2v 0.3.3 cannot predict with."""
+        multi = self.n_channel_in > 1
+        reasons = {
+            "blurpool in 3D": self.blurpool and self.n_dim == 3,
+            "probabilistic=True": self.probabilistic,
+            "one network per channel, each reading its own channel (n2v would let all of them "
+            "read the last one)": multi
+            and self.single_net_per_channel
+            and self.channel_wiring == "own",
+            "unet_residual with several channels": self.unet_residual and multi,
+            f"normalization={self.normalization!r}": self.normalization != "dataset",
+            # csbdeep's table of tile overlaps ends there
+            "unet_kern_size other than 3, 5, 7 or unet_n_depth above 5": (
+                self.unet_kern_size not in (3, 5, 7) or self.unet_n_depth > 5
+            ),
+        }
+        return [reason for reason, applies in reasons.items() if applies]

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
+from ..errors import ImageError
 from ..masking.masker import BlindSpotMasker
-from ..masking.structn2v import transform
-from ..normalization import normalize
 from .patches import Images, allowed_symmetries, as_image_list, check_patch_fits
+from .sampling import PatchSampler, ScaledImages
 
 
 class N2VDataWrapper(keras.utils.PyDataset):
@@ -75,19 +75,10 @@ class N2VDataWrapper(keras.utils.PyDataset):
         self.length = length
         self.masker = BlindSpotMasker(len(self.shape)) if masker is None else masker
         self.symmetries = allowed_symmetries(self.shape, structN2Vmask) if augment else ()
-        self.seed = int(np.random.SeedSequence().entropy % 2**63) if seed is None else seed
+        self.seed = draw_seed() if seed is None else seed
         self.epoch = 0
-        self._offset, self._scale = (
-            _per_sample(self.images, offset),
-            _per_sample(self.images, scale),
-        )
-        # places where a patch can start, summed up over all samples of all images
-        places = [
-            len(image)
-            * np.prod([s - p + 1 for s, p in zip(image.shape[1:-1], self.shape, strict=True)])
-            for image in self.images
-        ]
-        self._upto = np.cumsum(places, dtype=np.int64)
+        self._sampler = PatchSampler(self.images, self.shape, self.symmetries)
+        self._scaled = ScaledImages(self.images, offset, scale)
 
     def __len__(self) -> int:
         """Batches per epoch."""
@@ -103,40 +94,113 @@ class N2VDataWrapper(keras.utils.PyDataset):
         y : ndarray of float32 (B, (Z,) Y, X, 2C)
             The patches as they were, then 1 at blind spots and 0 elsewhere.
         """
-        rng = np.random.Generator(
-            np.random.PCG64(np.random.SeedSequence([self.seed, self.epoch, index]))
-        )
-        x = self._cut(rng)
+        rng = batch_rng(self.seed, self.epoch, index)
+        x = self._scaled.cut(self._sampler.draw(self.batch_size, rng))
         return masked_pair(x, self.masker, rng)
 
     def on_epoch_end(self) -> None:
         """Go on to the draws of the next epoch."""
         self.epoch += 1
 
-    def _cut(self, rng):
-        place = rng.integers(0, self._upto[-1], self.batch_size)
-        which = np.searchsorted(self._upto, place, "right")
-        place -= np.concatenate(([0], self._upto))[which]
-        n_channels = self.images[0].shape[-1]
-        x = np.empty((self.batch_size, *self.shape, n_channels), np.float32)
-        if self.symmetries:
-            choice = rng.integers(0, len(self.symmetries), self.batch_size)
-        for i in range(self.batch_size):
-            image = self.images[which[i]]
-            counts = [s - p + 1 for s, p in zip(image.shape[1:-1], self.shape, strict=True)]
-            sample, *start = np.unravel_index(place[i], (len(image), *counts))
-            window = tuple(slice(s, s + p) for s, p in zip(start, self.shape, strict=True))
-            patch = image[(sample, *window)]
-            if self._offset is not None:
-                patch = normalize(
-                    np.asarray(patch),
-                    self._offset[which[i]][sample],
-                    self._scale[which[i]][sample],
-                )
-            if self.symmetries:
-                patch = transform(patch, *self.symmetries[choice[i]], axes=(-3, -2))
-            x[i] = patch
-        return x
+
+class PairDataWrapper(keras.utils.PyDataset):
+    """Random patches of pairs of images, for training with a target.
+
+    Batches are drawn as those of `N2VDataWrapper` are, from the same place in both images.
+
+    Parameters
+    ----------
+    X, Y : ndarray (S, (Z,) Y, X, C) or sequence of such
+        Images and their targets, alike in everything but channels.
+    batch_size, length : int
+        Patches per batch, batches per epoch.
+    shape : tuple of int
+        Patch, one side per spatial axis.
+    augment : bool
+        Turn and flip both patches of a pair alike, at random in the XY plane.
+    augmenter : callable, optional
+        ``augmenter(x, y)`` gives the batch to train on in place of (x, y).
+    seed : int, optional
+        Seed; None draws one.
+    scaling, target_scaling : (offset, scale), optional
+        As in `ScaledImages`.
+    **kwargs
+        `workers`, `use_multiprocessing` and `max_queue_size` of `keras.utils.PyDataset`.
+
+    Examples
+    --------
+    >>> images = np.zeros((2, 96, 96, 1))
+    >>> x, y = PairDataWrapper(images, images + 1, batch_size=4, length=10, shape=(64, 64))[0]
+    >>> x.shape, y.shape, float(y.mean())
+    ((4, 64, 64, 1), (4, 64, 64, 1), 1.0)
+    """
+
+    def __init__(
+        self,
+        X: Images,
+        Y: Images,
+        batch_size: int,
+        length: int,
+        shape: Sequence[int],
+        augment: bool = False,
+        augmenter=None,
+        seed: int | None = 0,
+        scaling=(None, None),
+        target_scaling=(None, None),
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        X, Y = check_pairs(X, Y, len(shape))
+        check_patch_fits(X, shape)
+        self.batch_size, self.length, self.augmenter = batch_size, length, augmenter
+        self.seed = draw_seed() if seed is None else seed
+        self.epoch = 0
+        self._sampler = PatchSampler(X, shape, allowed_symmetries(shape) if augment else ())
+        self._inputs = ScaledImages(X, *scaling)
+        self._targets = ScaledImages(Y, *target_scaling)
+
+    def __len__(self) -> int:
+        """Batches per epoch."""
+        return self.length
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        """Batch ``index`` of this epoch: inputs and targets, float32 (B, (Z,) Y, X, C)."""
+        places = self._sampler.draw(self.batch_size, batch_rng(self.seed, self.epoch, index))
+        x, y = self._inputs.cut(places), self._targets.cut(places)
+        return (x, y) if self.augmenter is None else self.augmenter(x, y)
+
+    def on_epoch_end(self) -> None:
+        """Go on to the draws of the next epoch."""
+        self.epoch += 1
+
+
+def check_pairs(
+    X: Images, Y: Images, n_dim: int | None = None
+) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Images and targets as lists of 'S(Z)YXC', alike in everything but channels.
+
+    Raises
+    ------
+    ImageError
+        If they differ in number or sides.
+    """
+    X, Y = as_image_list(X, n_dim), as_image_list(Y, n_dim)
+    if [i.shape[:-1] for i in X] != [i.shape[:-1] for i in Y]:
+        raise ImageError(
+            "Every image needs a target of the same size. Received: shapes "
+            f"{[tuple(i.shape) for i in X][:8]} and {[tuple(i.shape) for i in Y][:8]}."
+        )
+    return X, Y
+
+
+def batch_rng(seed: int, epoch: int, index: int) -> np.random.Generator:
+    """What draws batch `index` of an epoch: the same in any order, with any number of workers."""
+    return np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, epoch, index])))
+
+
+def draw_seed() -> int:
+    """A seed from the operating system."""
+    return int(np.random.SeedSequence().entropy % 2**63)
 
 
 def masked_pair(
@@ -165,13 +229,3 @@ def masked_pair(
     spots = masker(x, rng)
     y[(*spots[:-1], spots[-1] + n_channels)] = 1
     return x, y
-
-
-def _per_sample(images, values):
-    """Values per channel for every sample of every image, as a list of (S, C)."""
-    if values is None:
-        return None
-    if isinstance(values, list) and all(np.ndim(v) == 2 for v in values):
-        return [np.asarray(v, np.float64) for v in values]
-    values = np.asarray(values, np.float64)
-    return [np.broadcast_to(values, (len(i), i.shape[-1])) for i in images]

@@ -1,1 +1,19 @@
-"""One class per method."""
+"""One class per method, imported when first used."""
+
+from importlib import import_module
+
+_LAZY = {
+    "CARE": ".care",
+    "CAREConfig": "..config.care",
+    "N2V": ".n2v",
+    "N2VConfig": "..config.n2v",
+    "load_model": ".loading",
+}
+
+__all__ = list(_LAZY)
+
+
+def __getattr__(name):
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_LAZY[name], __name__), name)

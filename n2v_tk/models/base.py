@@ -3,31 +3,28 @@
 from __future__ import annotations
 
 import datetime
+import json
 import os
+import zipfile
 from pathlib import Path
 
 import keras
 import numpy as np
 
-from ..axes import StackLayout
 from ..config.base import DenoiserConfig
+from ..config.reading import CONFIG_IN_KERAS_FILE
 from ..data.patches import as_image_list
-from ..errors import AxesError, ConfigError, ImageError, ModelFolderError
-from ..losses import LOSSES
-from ..nets.forms import prediction_form
+from ..errors import ConfigError, ImageError, ModelFolderError
 from ..nets.initialize import initialize
-from ..nets.receptive_field import receptive_field
-from ..normalization import check_image, image_statistics, result_dtype, to_dtype
-from ..prediction.predictor import Predictor
-from ..prediction.scaled import predict_scaled
-from ..prediction.tiling import check_n_tiles
+from ..normalization import check_image
 from ..training.checkpoints import load_weights
 from ..training.fit import Trainer
 from ..training.precision import resolve_precision
 from .folder import ModelFolder
+from .predicting import Predicting
 
 
-class Denoiser:
+class Denoiser(Predicting):
     """A method with its settings, its network and, unless told otherwise, its folder.
 
     Subclasses name their `config_class` and say how the network is built (`_build`), what
@@ -42,6 +39,8 @@ class Denoiser:
         Name of the model and of its folder. By default the time.
     basedir : path or None
         Where model folders are. None keeps the model in memory only.
+    **changes
+        When a model is loaded: settings to have in place of those in its folder.
 
     Attributes
     ----------
@@ -52,6 +51,8 @@ class Denoiser:
         The model folder: config.json, weights_best.h5, weights_last.h5.
     callbacks : list of keras.callbacks.Callback
         Filled by `prepare_for_training`; append to it.
+    loaded : bool
+        Whether the weights come from a file.
 
     Raises
     ------
@@ -66,7 +67,13 @@ class Denoiser:
         config: DenoiserConfig | None,
         name: str | None = None,
         basedir: str | os.PathLike | None = ".",
+        **changes,
     ):
+        if config is not None and changes:
+            raise ConfigError(
+                "Settings are changed by name only when a model is loaded from its folder. "
+                f"Received: {', '.join(changes)} together with a config. Set them in the config."
+            )
         if config is not None and not isinstance(config, self.config_class):
             raise ConfigError(
                 f"config must be a {self.config_class.__name__}. Received: {type(config).__name__}."
@@ -82,14 +89,14 @@ class Denoiser:
         self._folder = None if basedir is None else ModelFolder(self.logdir)
         self.callbacks: list[keras.callbacks.Callback] = []
         self._trainer: Trainer | None = None
-        self._predictors: dict[str, tuple[list, Predictor]] = {}
-        self._loaded = False
+        self._predictors: dict = {}
+        self.loaded = False
         if config is None:
-            self.config = self.config_class.load(self.logdir / "config.json")
+            self.config = self.config_class.load(self.logdir / "config.json", **changes)
             self.keras_model = self._build()
             self._seed = self._draw_seed()
             self._folder.load_weights(self.config, self.keras_model)
-            self._loaded = True
+            self.loaded = True
         else:
             self.config = config.model_copy(deep=True)
             self.keras_model = self._build()
@@ -114,12 +121,11 @@ class Denoiser:
         raise NotImplementedError
 
     def _loss(self):
-        return LOSSES[self.config.train_loss]
+        raise NotImplementedError
 
-    @property
-    def _divisor(self) -> int:
-        """What spatial sides must be divisible by."""
-        return 1
+    def _metric(self, metric):
+        """A metric for `keras.Model.compile` from one that may be a name."""
+        return metric
 
     # training ----------------------------------------------------------------------------------
 
@@ -133,8 +139,12 @@ class Denoiser:
         optimizer : keras.optimizers.Optimizer, optional
             Default: Adam with the learning rate and schedule of the config.
         **kwargs
-            Passed to `keras.Model.compile`, e.g. ``metrics=()``.
+            Passed to `keras.Model.compile`, e.g. ``metrics=()``. The metrics 'mse' and 'mae' are
+            those of the training loss: on blind spots for N2V, as 'n2v_mse' and 'n2v_abs' in the
+            history.
         """
+        if "metrics" in kwargs:
+            kwargs["metrics"] = [self._metric(m) for m in kwargs["metrics"] or ()]
         self.config.train_precision = resolve_precision(self.config.train_precision)
         self._trainer = Trainer(
             self.keras_model,
@@ -143,7 +153,7 @@ class Denoiser:
             self.logdir,
             optimizer,
             # not sooner: until then the folder may hold another model
-            None if self._folder is None else lambda: self._folder.write_config(self.config),
+            None if self._folder is None else lambda: self._folder.begin(self.config),
             **kwargs,
         )
         self.callbacks = self._trainer.callbacks
@@ -184,23 +194,31 @@ class Denoiser:
             If interrupted. The model then has the weights it would have had at the end of the
             last full epoch, and so have the files.
         """
-        for name, value in (("epochs", epochs), ("steps_per_epoch", steps_per_epoch)):
-            if value is not None and value < 1:
-                raise ConfigError(f"{name} must be at least 1. Received: {value}.")
         images = self._check_training_images(X, "Training images")
+        steps = self._count(epochs, steps_per_epoch)[1]
         if self.config.means is None:
             self.config.update_parameters(**_statistics_of(type(self.config), images))
-        steps = steps_per_epoch or self.config.train_steps_per_epoch
         data = self._training_data(images, steps)
         validation = None
         if validation_X is not None:
             held_out = self._check_training_images(validation_X, "Validation images")
             validation = self._validation_data(held_out)
+        return self._fit(data, validation, epochs, steps_per_epoch, verbose)
+
+    def _count(self, epochs, steps_per_epoch):
+        """Epochs, and steps in each: those asked for, else the config's."""
+        for name, value in (("epochs", epochs), ("steps_per_epoch", steps_per_epoch)):
+            if value is not None and value < 1:
+                raise ConfigError(f"{name} must be at least 1. Received: {value}.")
+        return (
+            epochs or self.config.train_epochs,
+            steps_per_epoch or self.config.train_steps_per_epoch,
+        )
+
+    def _fit(self, data, validation, epochs, steps_per_epoch, verbose):
         if self._trainer is None:
             self.prepare_for_training()
-        return self._trainer.fit(
-            data, validation, epochs or self.config.train_epochs, steps, verbose
-        )
+        return self._trainer.fit(data, validation, *self._count(epochs, steps_per_epoch), verbose)
 
     def _check_training_images(self, X, what):
         try:
@@ -217,166 +235,6 @@ class Denoiser:
         for image in images:
             check_image(image, what)
         return images
-
-    # prediction --------------------------------------------------------------------------------
-
-    def predict(
-        self,
-        img: np.ndarray,
-        axes: str,
-        resizer=None,
-        n_tiles=None,
-        tta: bool = False,
-        dtype=None,
-        precision: str | None = None,
-    ) -> np.ndarray:
-        """Denoise an image.
-
-        Parameters
-        ----------
-        img : ndarray
-            Noisy image in its own units, any real dtype.
-        axes : str
-            Axes of `img`, letters of 'STCZYX' in any order. Samples and time points, and planes
-            for a 2D model, are denoised one by one.
-        resizer : csbdeep.data.Resizer, optional
-            How sides are brought to multiples of ``2**unet_n_depth``. Default: reflection, cut
-            off again.
-        n_tiles : tuple of int, optional
-            Tiles per axis of `img`. By default tiles are chosen to fit memory. The result does
-            not depend on them.
-        tta : bool
-            Average over turns and flips of the XY plane (eight passes).
-        dtype : dtype or 'same', optional
-            Of the result; 'same' is that of `img`. Integers are rounded and clipped. Default:
-            float32.
-        precision : {'float32', 'mixed_bfloat16', 'mixed_float16', 'auto'}, optional
-            Default: the one the model was trained in.
-
-        Returns
-        -------
-        ndarray of the shape of `img`
-            The denoised image (the mean, for a probabilistic model), axes as given.
-
-        Raises
-        ------
-        AxesError, ImageError
-            If the image does not fit the model.
-        """
-        img = np.asanyarray(img)
-        dtype = result_dtype(dtype, img.dtype)
-        layout, output = self._predict(img, axes, resizer, n_tiles, tta, precision)
-        result = layout.from_stack(output[..., : self.config.n_channel_out])
-        return to_dtype(result, dtype)
-
-    def predict_probabilistic(
-        self, img, axes, resizer=None, n_tiles=None, tta: bool = False, precision: str | None = None
-    ):
-        """Distribution of the denoised image, for models with ``probabilistic=True``.
-
-        Parameters as in `predict`.
-
-        Returns
-        -------
-        csbdeep.internals.probability.ProbabilisticPrediction
-            With methods `mean()`, `scale()`, `var()`, ... of the shape of `img`, in its units.
-        """
-        if not getattr(self.config, "probabilistic", False):
-            raise ConfigError(
-                "predict_probabilistic needs a model trained with probabilistic=True. Received: "
-                "probabilistic=False. Use predict."
-            )
-        from csbdeep.internals.probability import ProbabilisticPrediction
-
-        layout, output = self._predict(img, axes, resizer, n_tiles, tta, precision)
-        channels = self.config.n_channel_out
-        return ProbabilisticPrediction(
-            layout.from_stack(output[..., :channels]), layout.from_stack(output[..., channels:])
-        )
-
-    def _predict(self, img, axes, resizer, n_tiles, tta, precision):
-        """Layout of the image, and mean (and scale) in its units as a stack 'S(Z)YXC'."""
-        img = np.asanyarray(img)
-        layout, counts = self.check(img, axes, n_tiles)
-        output = predict_scaled(
-            self._predictor(precision),
-            layout.to_stack(img),
-            self._scaling,
-            self.config.n_channel_out,
-            n_tiles=counts,
-            tta=tta,
-            structN2Vmask=getattr(self.config, "structN2Vmask", None),
-            resizer=resizer,
-        )
-        return layout, output
-
-    def check(
-        self, img: np.ndarray, axes: str, n_tiles=None
-    ) -> tuple[StackLayout, list[int] | None]:
-        """Refuse what `predict` could not work with, without working.
-
-        Parameters as in `predict`.
-
-        Returns
-        -------
-        layout : StackLayout
-            How the image becomes a stack 'S(Z)YXC'.
-        n_tiles : list of int or None
-            Tiles per spatial axis.
-
-        Raises
-        ------
-        AxesError, ImageError, ConfigError
-        """
-        layout = StackLayout.of(img, axes, self.config.n_dim)
-        if layout.n_channels != self.config.n_channel_in:
-            hint = "" if "C" in layout.axes else " Name the channel axis with C in axes."
-            raise AxesError(
-                f"The model was trained on {self.config.n_channel_in} channel(s). Received: "
-                f"{layout.n_channels} channel(s) in an image with shape {img.shape} and axes "
-                f"{layout.axes}.{hint}"
-            )
-        check_image(img)
-        if self.config.means is None and self.config.normalization == "dataset":
-            raise ConfigError(
-                "The model was not trained yet and has no means and stds to normalise with. "
-                "Received: means=None. Train it, or make its config from images."
-            )
-        counts = None
-        if n_tiles is not None:
-            by_axis = check_n_tiles(n_tiles, layout.axes)
-            if self.config.n_dim == 2 and by_axis.get("Z", 1) > 1:
-                raise ConfigError(
-                    f"n_tiles along Z must be 1 for a 2D model. Received: {tuple(n_tiles)}."
-                )
-            counts = [by_axis[a] for a in layout.spatial_axes]
-        return layout, counts
-
-    def _scaling(self, image):
-        """Offset and scale of one image ((Z,) Y, X, C), each (C,)."""
-        if self.config.normalization == "dataset":
-            return np.array(self.config.means, float), np.array(self.config.stds, float)
-        if self.config.normalization == "none":
-            return np.zeros(image.shape[-1]), np.ones(image.shape[-1])
-        return image_statistics(image, self.config.normalization)
-
-    def _predictor(self, precision):
-        if precision is None:
-            trained = self.config.train_precision
-            precision = "float32" if trained == "auto" else trained
-        precision = resolve_precision(precision)
-        weights = self.keras_model.get_weights()
-        made_with, predictor = self._predictors.get(precision, (None, None))
-        if made_with is None or any(
-            not np.array_equal(a, b) for a, b in zip(made_with, weights, strict=True)
-        ):
-            predictor = Predictor(
-                prediction_form(self.keras_model, precision),
-                receptive_field(self.keras_model),
-                self._divisor,
-            )
-            self._predictors[precision] = (weights, predictor)
-        return predictor
 
     # folder ------------------------------------------------------------------------------------
 
@@ -397,19 +255,79 @@ class Denoiser:
     @property
     def trained(self) -> bool:
         """Whether the weights were loaded or come from at least one epoch of training."""
-        return self._loaded or (self._trainer is not None and self._trainer.kept.trained)
+        return self.loaded or (self._trainer is not None and self._trainer.kept.trained)
 
-    def save(self, folder: str | os.PathLike) -> None:
-        """Write the model into a folder of any name: config.json, weights_best.h5, weights_last.h5.
+    def save(self, path: str | os.PathLike) -> None:
+        """Write the model into a folder of any name, or into one file if `path` ends in .keras.
 
-        Load it with ``N2V(None, folder.name, folder.parent)``.
+        The folder gets config.json, weights_best.h5 and weights_last.h5. The file is one that
+        `keras.saving.load_model` opens too. `n2v_tk.load_model` opens either.
 
         Raises
         ------
         ModelFolderError
-            If the folder cannot be written.
+            If it cannot be written.
+
+        Warns
+        -----
+        CompatibilityWarning
+            If the model has what n2v 0.3.3 lacks, which reads such folders too.
         """
-        ModelFolder(folder).save(self.config, self.keras_model)
+        if Path(path).suffix == ".keras":
+            self._save_as_file(Path(path))
+        else:
+            ModelFolder(path).save(self.config, self.keras_model)
+
+    def _save_as_file(self, path):
+        temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp.keras")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                self.keras_model.save(temporary)
+                with zipfile.ZipFile(temporary, "a") as archive:
+                    settings = json.dumps(self.config.to_json(), indent=1)
+                    archive.writestr(CONFIG_IN_KERAS_FILE, settings)
+                os.replace(temporary, path)
+            finally:
+                temporary.unlink(missing_ok=True)
+        except OSError as error:
+            raise ModelFolderError(
+                f"The model cannot be written. Received: {path}: {error}. Choose another place."
+            ) from error
+
+    def export(
+        self, kind: str, path: str | os.PathLike, overwrite: bool = False, **options
+    ) -> Path:
+        """Hand the model to another program.
+
+        Parameters
+        ----------
+        kind : {'serving', 'fiji', 'fiji-n2v', 'bioimageio', 'onnx', 'keras'}
+            TensorFlow Serving (a folder of versions), CSBDeep for Fiji, N2V for Fiji,
+            bioimage.io (zips), ONNX, or Keras (one file).
+        path : path
+            Where to write. It appears at once when it is whole.
+        overwrite : bool
+            Replace what is there.
+        **options
+            Of the format: those of the functions in `n2v_tk.export`.
+
+        Returns
+        -------
+        Path
+            What was written. All formats are float32.
+
+        Raises
+        ------
+        ExportError
+            For an unknown format, a package that is missing (it says which to install), a model
+            without trained weights, or one that the format cannot hold.
+        OutputExistsError
+            If the output is there already.
+        """
+        from ..export import export_model
+
+        return export_model(self, kind, path, overwrite, **options)
 
     def _draw_seed(self) -> int:
         seed = self.config.train_seed

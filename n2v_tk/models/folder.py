@@ -9,7 +9,7 @@ from pathlib import Path
 import keras
 
 from ..config.base import DenoiserConfig
-from ..errors import ModelFolderError
+from ..errors import CompatibilityWarning, ModelFolderError
 from ..training.checkpoints import load_weights, save_weights
 
 
@@ -47,13 +47,25 @@ class ModelFolder:
         except OSError as error:
             raise self._not_writable(error) from error
 
+    def begin(self, config: DenoiserConfig) -> None:
+        """Write what belongs to trained weights, before the first of them are written."""
+        reasons = config.strange_to_predecessor()
+        if reasons:
+            warnings.warn(
+                f"Only n2v_tk opens the model in {self.path} rightly; {config.predecessor}, whose "
+                f"layout it has, cannot predict with {'; '.join(reasons)}.",
+                CompatibilityWarning,
+                stacklevel=3,
+            )
+        self.write_config(config)
+
     def save(self, config: DenoiserConfig, network: keras.Model) -> None:
         """Write config and weights, making the folder."""
         try:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise self._not_writable(error) from error
-        self.write_config(config)
+        self.begin(config)
         for name in {config.train_checkpoint or "weights_best.h5", "weights_last.h5"}:
             save_weights(network, self.path / name)
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import warnings
+
+import keras
 import numpy as np
 
 from ..config.n2v import N2VConfig
 from ..data.patches import check_patch_fits, grid_patches
-from ..data.sequences import N2VDataWrapper, masked_pair
-from ..nets.unet import build_single_unet_per_channel, build_unet
+from ..data.sequences import N2VDataWrapper, batch_rng, masked_pair
+from ..losses import LOSSES
+from ..nets.unet import build_single_unet_per_channel, build_unet, network_options
 from ..normalization import channel_statistics, normalize
+from ..prediction.scaled import ScaleByStatistics
 from .base import Denoiser
 
 VALIDATION_PATCHES = 256
@@ -41,29 +46,37 @@ class N2V(Denoiser):
 
     def _build(self):
         c = self.config
-        build = build_single_unet_per_channel if c.single_net_per_channel else build_unet
-        return build(
-            c.unet_input_shape,
-            c.unet_last_activation,
-            n_depth=c.unet_n_depth,
-            n_filter_base=c.unet_n_first,
-            kernel_size=(c.unet_kern_size,) * c.n_dim,
-            batch_norm=c.batch_norm,
-            dropout=c.unet_dropout,
-            pool_size=(2,) * c.n_dim,
-            residual=c.unet_residual,
-            prob_out=c.probabilistic,
-            blurpool=c.blurpool,
-            skip_skipone=c.skip_skipone,
-        )
+        if not c.single_net_per_channel:
+            return build_unet(**network_options(c))
+        if c.channel_wiring == "last" and c.n_channel_in > 1:
+            warnings.warn(
+                "THIS MODEL NEVER SAW MOST CHANNELS. n2v 0.3.3 gave each of its networks, one per "
+                f"channel, the last of the {c.n_channel_in} channels to read, and this model was "
+                "trained so. It is opened as it was trained; train it again, or go on with "
+                "channel_wiring='own', where every network reads its own channel.",
+                stacklevel=4,
+            )
+        return build_single_unet_per_channel(**network_options(c), channel_wiring=c.channel_wiring)
 
     @property
-    def _divisor(self):
+    def divisor(self):
         return 2**self.config.unet_n_depth
+
+    def _loss(self):
+        return LOSSES[self.config.train_loss]
+
+    def _metric(self, metric):
+        names = {"mse": "n2v_mse", "mae": "n2v_abs"}
+        if metric not in names:
+            return metric
+        return keras.metrics.MeanMetricWrapper(LOSSES[metric], name=names[metric])
+
+    def _mask_for_tta(self):
+        return None if self.config.legacy_tta else self.config.structN2Vmask
 
     def _training_data(self, images, steps_per_epoch):
         c = self.config
-        check_patch_fits(images, c.n2v_patch_shape, self._divisor)
+        check_patch_fits(images, c.n2v_patch_shape, self.divisor)
         scaling = [[self._scaling(sample) for sample in image] for image in images]
         return N2VDataWrapper(
             images,
@@ -82,17 +95,14 @@ class N2V(Denoiser):
     def _validation_data(self, images):
         """Patches with blind spots drawn once, so that the losses of epochs compare."""
         c = self.config
-        check_patch_fits(images, c.n2v_patch_shape, self._divisor)
+        check_patch_fits(images, c.n2v_patch_shape, self.divisor)
         patches, sources = grid_patches(images, c.n2v_patch_shape, VALIDATION_PATCHES)
         scaling = {s: self._scaling(images[s[0]][s[1]]) for s in set(sources)}
         x = np.stack([normalize(p, *scaling[s]) for p, s in zip(patches, sources, strict=True)])
         scaling = [[scaling[s] for s in set(sources)]]
         masker = c.masker(*self._scale_after_normalization(images, scaling))
         # epochs count from 0, so this stream is never one of the training batches
-        rng = np.random.Generator(
-            np.random.PCG64(np.random.SeedSequence([self._seed, 2**32 - 1, 0]))
-        )
-        return masked_pair(x, masker, rng)
+        return masked_pair(x, masker, batch_rng(self._seed, 2**32 - 1, 0))
 
     def _scale_after_normalization(self, images, scaling):
         """Mean and standard deviation of normalised images, for noise that hides pixels."""
@@ -101,3 +111,24 @@ class N2V(Denoiser):
         mean, std = channel_statistics(images)
         offset, scale = np.mean([pair for image in scaling for pair in image], axis=0)
         return float(np.mean((mean - offset) / scale)), float(np.mean(std / scale))
+
+    def predict_bioimageio(self, img: np.ndarray, axes: str, eps: float = 1e-6) -> np.ndarray:
+        """Denoise as a bioimage.io package does, whose normalisation adds `eps` to the deviation.
+
+        Parameters
+        ----------
+        img : ndarray
+            Noisy image in its own units.
+        axes : str
+            Axes of `img`; a batch axis may be named 'b'.
+        eps : float
+            Added to each standard deviation when normalising, and not when scaling back.
+
+        Returns
+        -------
+        ndarray of float64, shape of `img`
+        """
+        means, stds = (np.array(v, float) for v in (self.config.means, self.config.stds))
+        scale = ScaleByStatistics(lambda image: (means, stds + eps), lambda image: (means, stds))
+        result = self.predict(img, axes.upper().replace("B", "S"), normalizer=scale)
+        return result.astype(np.float64)

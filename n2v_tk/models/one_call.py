@@ -11,8 +11,9 @@ import numpy as np
 from ..axes import StackLayout, normalize_axes
 from ..config.n2v import N2VConfig
 from ..data.patches import as_image_list, check_patch_fits, hold_out
-from ..errors import ConfigError, ImageError
+from ..errors import ConfigError, ImageError, ModelFolderError
 from ..normalization import check_image, result_dtype
+from .base import Denoiser
 from .n2v import N2V
 
 METHODS = {"n2v": N2VConfig, "n2v2": N2VConfig.n2v2, "structn2v": N2VConfig.struct}
@@ -29,6 +30,12 @@ _RECIPE = {
     "train_steps_per_epoch": 100,
     "n2v_perc_pix": 3.0,
 }
+# of a model that is trained further, beside its network
+_KEPT = (
+    "batch_norm", "blurpool", "n2v_additive_sigma", "n2v_manipulator", "n2v_neighborhood_radius",
+    "normalization", "probabilistic", "single_net_per_channel", "skip_skipone", "structN2Vmask",
+    "train_keep", "train_loss",
+)  # fmt: skip
 _RECIPE_3D = {"train_batch_size": 4, "train_steps_per_epoch": 40}
 # every blind spot hides a whole line
 _RECIPE_STRUCT = {"n2v_perc_pix": 1.0}
@@ -166,7 +173,60 @@ def new_model(
     **settings,
 ) -> N2V:
     """An untrained model with settings that work for most images, in `folder` or in memory."""
-    config = make_config(images, method, **settings)
+    return _in_folder(make_config(images, method, **settings), folder)
+
+
+def go_on_with(
+    old: Denoiser,
+    images: Sequence[np.ndarray],
+    folder: str | os.PathLike | None,
+    **settings,
+) -> N2V:
+    """A model to be trained on new images from the weights of another, in `folder` or in memory.
+
+    It has the network of the old model, the statistics of the new images, and the training of
+    `make_config` at a lower learning rate. What n2v did by mistake does not live on: every
+    network of a model with one per channel reads its own.
+
+    Parameters
+    ----------
+    old : N2V
+    images : sequence of ndarray (S, (Z,) Y, X, C)
+    folder : path or None
+    **settings
+        In place of ours, except those of the network.
+
+    Raises
+    ------
+    ModelFolderError
+        If `old` is of another method.
+    ConfigError, ImageError
+        If images and model do not fit each other.
+    """
+    if not isinstance(old, N2V):
+        raise ModelFolderError(
+            f"Only models of N2V learn from noisy images alone. Received: {old!r}."
+        )
+    images = as_image_list(images, old.config.n_dim)
+    if images[0].shape[-1] != old.config.n_channel_in:
+        raise ImageError(
+            f"The images must have the {old.config.n_channel_in} channel(s) of the model. "
+            f"Received: {images[0].shape[-1]} channels."
+        )
+    network = {name for name in N2VConfig.model_fields if name.startswith("unet_")}
+    changed = sorted(network & settings.keys())
+    if changed:
+        raise ConfigError(
+            f"The network of a model cannot be changed. Received: {', '.join(changed)}."
+        )
+    kept = {name: value for name, value in old.config if name in network | set(_KEPT)}
+    recipe = {"train_learning_rate": _RECIPE["train_learning_rate"] / 4} | kept | settings
+    model = _in_folder(make_config(images, "n2v", **recipe), folder)
+    model.keras_model.set_weights(old.keras_model.get_weights())
+    return model
+
+
+def _in_folder(config, folder):
     if folder is None:
         return N2V(config, basedir=None)
     folder = os.path.abspath(folder)

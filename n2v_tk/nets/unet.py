@@ -9,6 +9,7 @@ import keras
 import numpy as np
 from keras import layers
 
+from ..config.unet import UNetConfig
 from ..errors import ConfigError
 
 _BINOMIAL = np.outer([1, 2, 1], [1, 2, 1]).astype("float32") / 16
@@ -30,6 +31,8 @@ def build_unet(
     eps_scale: float = 1e-3,
     blurpool: bool = False,
     skip_skipone: bool = False,
+    n_channel_out: int | None = None,
+    wide_decoder: bool = False,
 ) -> keras.Model:
     """One U-Net that reads all channels and returns all channels.
 
@@ -67,6 +70,11 @@ def build_unet(
         N2V2: maximum at stride 1 and a binomial blur at stride 2 in place of max-pooling.
     skip_skipone : bool
         N2V2: no skip connection on the top level.
+    n_channel_out : int, optional
+        Channels of the output. Default: those of the input.
+    wide_decoder : bool
+        On the way up as many filters as on the way down, as csbdeep has it, and N2V2. N2V keeps
+        those of the first level.
 
     Returns
     -------
@@ -97,9 +105,9 @@ def build_unet(
     inputs = keras.Input(tuple(input_shape), name="input")
     features = _body(
         inputs, n_depth, n_filter_base, kernel_size, n_conv_per_depth, activation, batch_norm,
-        dropout, pool_size, blurpool, skip_skipone, "",
+        dropout, pool_size, blurpool, skip_skipone, wide_decoder, "",
     )  # fmt: skip
-    channels = input_shape[-1]
+    channels = n_channel_out or input_shape[-1]
     outputs = _head(features, inputs, channels, last_activation, residual, prob_out, eps_scale, "")
     if prob_out:
         outputs = layers.Concatenate(axis=-1, name="head_mean_and_scale")(outputs)
@@ -124,11 +132,14 @@ def build_single_unet_per_channel(
     eps_scale: float = 1e-3,
     blurpool: bool = False,
     skip_skipone: bool = False,
+    channel_wiring: str = "own",
 ) -> keras.Model:
     """Independent U-Nets, one per channel, side by side in one model.
 
     Each network reads, and with `residual` adds, its own channel only. Parameters, returns and
     errors as in `build_unet`; with `prob_out` the output is all means, then all scales.
+    `channel_wiring` 'last' lets every network read the last channel, as n2v 0.3.3 does by mistake:
+    weights that were trained so know nothing else.
 
     Examples
     --------
@@ -145,10 +156,11 @@ def build_single_unet_per_channel(
     means_and_scales = []
     for i in range(n_channels):
         prefix = f"channel_{i}_"
-        own = inputs[..., i : i + 1] if n_channels > 1 else inputs
+        channel = i if channel_wiring == "own" else n_channels - 1
+        own = inputs[..., channel : channel + 1] if n_channels > 1 else inputs
         features = _body(
             own, n_depth, n_filter_base, kernel_size, n_conv_per_depth, activation, batch_norm,
-            dropout, pool_size, blurpool, skip_skipone, prefix,
+            dropout, pool_size, blurpool, skip_skipone, False, prefix,
         )  # fmt: skip
         means_and_scales.append(
             _head(features, own, 1, last_activation, residual, prob_out, eps_scale, prefix)
@@ -159,6 +171,24 @@ def build_single_unet_per_channel(
     else:
         (outputs,) = outputs
     return keras.Model(inputs, outputs, name="unet_per_channel")
+
+
+def network_options(config: UNetConfig) -> dict:
+    """Arguments of `build_unet` and `build_single_unet_per_channel` from a model's settings."""
+    return {
+        "input_shape": config.unet_input_shape,
+        "last_activation": config.unet_last_activation,
+        "n_depth": config.unet_n_depth,
+        "n_filter_base": config.unet_n_first,
+        "kernel_size": (config.unet_kern_size,) * config.n_dim,
+        "batch_norm": config.batch_norm,
+        "dropout": config.unet_dropout,
+        "pool_size": (2,) * config.n_dim,
+        "residual": config.unet_residual,
+        "prob_out": config.probabilistic,
+        "blurpool": config.blurpool,
+        "skip_skipone": config.skip_skipone,
+    }
 
 
 def _check(input_shape, last_activation, kernel_size, pool_size, residual, blurpool, skip_skipone):
@@ -195,7 +225,7 @@ def _check(input_shape, last_activation, kernel_size, pool_size, residual, blurp
 
 def _body(
     x, n_depth, n_filter_base, kernel_size, n_conv_per_depth, activation, batch_norm, dropout,
-    pool_size, blurpool, skip_skipone, prefix,
+    pool_size, blurpool, skip_skipone, wide_decoder, prefix,
 ):  # fmt: skip
     """Encoder and decoder. Every layer is created in the order in which n2v creates it."""
 
@@ -219,8 +249,7 @@ def _body(
         x = upsampling(pool_size, name=f"{prefix}up_{level}")(x)
         if level > 0 or not skip_skipone:
             x = layers.Concatenate(axis=-1, name=f"{prefix}skip_{level}")([x, skips[level]])
-        # n2v keeps the first level's width on the way up; N2V2 widens it again below the top
-        width = n_filter_base * 2**level if skip_skipone else n_filter_base
+        width = n_filter_base * 2**level if skip_skipone or wide_decoder else n_filter_base
         for i in range(n_conv_per_depth - 1):
             x = convolve(x, width, f"up_{level}_{i}")
         x = convolve(

@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -65,7 +66,7 @@ def test_train_predict_info(run, noisy, tmp_path):
     assert code == 0, text
     code, text = run("info", model)
     assert code == 0
-    assert "N2V2, YXC" in text
+    assert "N2V2, 2D" in text
     assert "weights_best.h5" in text
     code, text = run("info", noisy)
     assert code == 0
@@ -308,3 +309,73 @@ def test_nothing_heavy_is_imported_early(code):
         check=True,
     )
     assert done.stdout.strip().endswith("[]")
+
+
+LEGACY = Path(__file__).parents[1] / "data" / "legacy"
+
+
+def test_info_about_a_folder_of_n2v(run):
+    code, text = run("info", LEGACY / "rgb_single")
+    assert code == 0
+    for words in (
+        "N2V, 2D, one network per channel",
+        "made with n2v",
+        "depth 2, kernel 3, 8 filters",
+        "5 epochs of 30 steps, batches of 8, loss mse",
+        "mean 189.442, std 76.5578",
+        "reads channel 2 (the last) only",
+    ):
+        assert words in text
+    assert "CARE, 2D, probabilistic" in run("info", LEGACY / "care_probabilistic")[1]
+
+
+def test_go_on_with_an_old_model(run, noisy, tmp_path):
+    old = LEGACY / "n2v2d_plain"
+    before = sorted((p.name, p.read_bytes()) for p in old.iterdir())
+    code, text = run("train", noisy, "-o", tmp_path / "new", "--from", old, *QUICK)
+    assert code == 0, text
+    assert sorted((p.name, p.read_bytes()) for p in old.iterdir()) == before
+    _, text = run("info", tmp_path / "new")
+    # the network of the old model, the statistics of the new image
+    assert "kernel 5, 8 filters" in text
+    image = tifffile.imread(noisy)
+    assert f"mean {image.mean():.6g}" in text
+    code, _ = run("predict", noisy, "-m", tmp_path / "new", "-o", tmp_path / "out.tif")
+    assert code == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--from", LEGACY / "n2v2d_plain", "--method", "n2v2"], "keeps its method"),
+        (["--from", LEGACY / "n2v2d_plain", "--dim", "3"], "keeps its dimensions"),
+        (["--from", LEGACY / "rgb_joint"], r"3 channel"),
+        (["--from", LEGACY / "care_probabilistic"], "Only models of N2V"),
+        (["--from", "nowhere"], "no such model folder"),
+    ],
+)
+def test_what_cannot_go_on(run, noisy, tmp_path, arguments, message):
+    code, text = run("train", noisy, "-o", tmp_path / "new", *arguments, *QUICK)
+    assert code == 1
+    assert message in text
+    assert not (tmp_path / "new").exists()
+
+
+def test_convert(run, noisy, tmp_path):
+    single, folder = tmp_path / "model.keras", tmp_path / "copy"
+    assert run("convert", LEGACY / "n2v2", single)[0] == 0
+    assert run("convert", single, folder)[0] == 0
+    assert "N2V2, 2D" in run("info", single)[1]
+    results = []
+    for model in (LEGACY / "n2v2", single, folder):
+        target = tmp_path / f"{model.stem}.tif"
+        code, text = run("predict", noisy, "-m", model, "-o", target)
+        assert code == 0, text
+        results.append(tifffile.imread(target))
+    assert np.array_equal(results[0], results[1])
+    assert np.array_equal(results[0], results[2])
+    for target in (single, folder):
+        code, text = run("convert", LEGACY / "n2v2", target)
+        assert code == 1
+        assert "already" in text
+    assert run("convert", LEGACY / "n2v2", folder, "--overwrite")[0] == 0

@@ -7,7 +7,16 @@ import numpy as np
 import pytest
 
 from n2v_tk import N2V, N2VConfig
-from n2v_tk.errors import AxesError, ConfigError, ImageError, ModelFolderError
+from n2v_tk.errors import (
+    AxesError,
+    CompatibilityWarning,
+    ConfigError,
+    ImageError,
+    ModelFolderError,
+)
+
+# some variants are unknown to n2v, which saving says
+pytestmark = pytest.mark.filterwarnings("ignore:Only n2v_tk opens")
 
 VARIANTS = {
     "n2v": {},
@@ -431,3 +440,63 @@ def test_dropout_is_seeded_too(noisy_stack, small):
         model.train(noisy_stack, verbose=0)
         results.append(model.predict(noisy_stack[0], "YXC"))
     np.testing.assert_allclose(results[0], results[1], atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("settings", "channels", "n_dim", "reason"),
+    [
+        ({"probabilistic": True}, 1, 2, "probabilistic=True"),
+        ({"blurpool": True, "n2v_patch_shape": (8, 16, 16)}, 1, 3, "blurpool in 3D"),
+        ({}, 3, 2, "each reading its own channel"),
+        ({"unet_residual": True, "single_net_per_channel": False}, 2, 2, "unet_residual"),
+        ({"normalization": "image"}, 1, 2, "normalization='image'"),
+        ({"unet_kern_size": 9}, 1, 2, "unet_kern_size"),
+    ],
+)
+def test_saving_says_what_n2v_cannot_do(settings, channels, n_dim, reason, small, rng, tmp_path):
+    X = rng.normal(size=(1, *(8, 32, 32)[-n_dim:], channels)).astype(np.float32)
+    model = N2V(N2VConfig(X, **{**small, **settings}), basedir=None)
+    with pytest.warns(CompatibilityWarning, match=reason):
+        model.save(tmp_path / "m")
+
+
+@pytest.mark.parametrize(
+    ("settings", "channels", "n_dim"),
+    [
+        ({}, 1, 2),
+        ({"blurpool": True, "skip_skipone": True}, 1, 2),
+        ({"single_net_per_channel": False}, 3, 2),
+        ({"unet_residual": True}, 1, 2),
+        ({"n2v_patch_shape": (8, 16, 16)}, 1, 3),
+    ],
+)
+def test_saving_is_silent_about_what_n2v_can_do(settings, channels, n_dim, small, rng, tmp_path):
+    X = rng.normal(size=(1, *(8, 32, 32)[-n_dim:], channels)).astype(np.float32)
+    model = N2V(N2VConfig(X, **{**small, **settings}), basedir=None)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model.save(tmp_path / "m")
+
+
+def test_predict_bioimageio(small, rng):
+    """Its normalisation adds eps to the deviation; its scaling back does not."""
+    X = rng.normal(100, 10, (1, 32, 32, 1)).astype(np.float32)
+    model = N2V(N2VConfig(X, **small), basedir=None)
+    mean, std = float(model.config.means[0]), float(model.config.stds[0])
+    image = X[0, ..., 0]
+    network = model.keras_model.predict_on_batch(((X - mean) / (std + 5)).astype(np.float32))
+    result = model.predict_bioimageio(X[0], "YXC", eps=5)
+    assert result.dtype == np.float64
+    assert np.allclose(result, network[0] * std + mean, rtol=1e-4)
+    assert model.predict_bioimageio(image[None, ..., None], "byxc").shape == (1, 32, 32, 1)
+    assert np.allclose(model.predict_bioimageio(image, "YX"), model.predict(image, "YX"), rtol=1e-4)
+
+
+def test_metrics_by_name(small, rng):
+    X = rng.normal(100, 10, (1, 32, 32, 1)).astype(np.float32)
+    settings = {**small, "train_loss": "mse", "n2v_patch_shape": (32, 32)}
+    model = N2V(N2VConfig(X, **settings), basedir=None)
+    model.prepare_for_training(metrics=("mse", "mae"))
+    history = model.train(X, X, epochs=1, steps_per_epoch=2, verbose=0).history
+    assert history["n2v_mse"] == pytest.approx(history["loss"], rel=1e-3)
+    assert {"n2v_abs", "val_n2v_mse", "val_n2v_abs"} < history.keys()

@@ -1,0 +1,105 @@
+"""`n2v-tk info`: what a model or an image file is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from ..config import DenoiserConfig
+from ..config.reading import load_config
+from ..io import read_image
+from ..normalization import check_image
+
+
+def info(path: Path, axes: str | None) -> None:
+    """Say what a model is and how it was trained, or what is in an image file."""
+    table = Table(show_header=False, box=None)
+    is_model = path.is_dir() or path.suffix == ".keras"
+    for name, text in _model_rows(path) if is_model else _image_rows(path, axes):
+        table.add_row(name, text)
+    Console().print(table, highlight=False)
+
+
+def _model_rows(path):
+    config = load_config(path)
+    yield "model", describe(config)
+    yield "made with", config.made_with
+    yield "channels", f"{config.n_channel_in} in, {config.n_channel_out} out, axes {config.axes}"
+    norm = ", batch normalisation" if config.batch_norm else ""
+    yield (
+        "network",
+        f"U-Net of depth {config.unet_n_depth}, kernel {config.unet_kern_size}, "
+        f"{config.unet_n_first} filters at the top{norm}",
+    )
+    yield "trained", _training(config)
+    yield "normalisation", _normalization(config)
+    if path.is_dir():
+        weights = ", ".join(sorted(p.name for p in path.glob("*.h5"))) or "none"
+        yield "weights", weights
+    reasons = config.strange_to_predecessor()
+    if reasons:
+        yield "only n2v_tk", f"{config.predecessor} cannot predict with {'; '.join(reasons)}"
+    if getattr(config, "channel_wiring", "own") == "last":
+        yield (
+            "warning",
+            f"every network of it reads channel {config.n_channel_in - 1} (the last) only: train "
+            "it again",
+        )
+    yield "", ""
+    yield from ((name, str(value)) for name, value in config)
+
+
+def describe(config: DenoiserConfig) -> str:
+    """The method and its variant in a few words."""
+    dimensions = f"{config.n_dim}D"
+    probabilistic = ", probabilistic" if getattr(config, "probabilistic", False) else ""
+    if config.method != "n2v":
+        return f"{config.method.upper()}, {dimensions}{probabilistic}"
+    name = "N2V2" if config.blurpool and config.skip_skipone else "N2V"
+    struct = "struct" if config.structN2Vmask else ""
+    per_channel = config.single_net_per_channel and config.n_channel_in > 1
+    networks = ", one network per channel" if per_channel else ""
+    return f"{struct}{name}, {dimensions}{networks}{probabilistic}"
+
+
+def _training(config):
+    loss = f"loss {config.train_loss}, learning rate {config.train_learning_rate:g}"
+    text = (
+        f"{config.train_epochs} epochs of {config.train_steps_per_epoch} steps, batches of "
+        f"{config.train_batch_size}, {loss}"
+    )
+    if config.method == "n2v":
+        patch = " × ".join(str(side) for side in config.n2v_patch_shape)
+        text += (
+            f", patches of {patch}, {config.n2v_perc_pix:g} % blind spots by "
+            f"{config.n2v_manipulator} within {config.n2v_neighborhood_radius} pixels"
+        )
+    return text
+
+
+def _normalization(config):
+    if config.normalization == "dataset" and config.means is not None:
+        pairs = zip(config.means, config.stds, strict=True)
+        values = "; ".join(f"mean {float(m):.6g}, std {float(s):.6g}" for m, s in pairs)
+        return f"of the training images: {values}"
+    return {
+        "image": "mean and standard deviation of each image",
+        "percentile": "percentiles of each image brought to 0 and 1",
+        "none": "none",
+        "dataset": "of the training images, not known yet",
+    }[config.normalization]
+
+
+def _image_rows(path, axes):
+    image = read_image(path, axes)
+    check_image(image.data)
+    data = image.data
+    yield "shape", " × ".join(str(s) for s in data.shape)
+    yield "axes", image.axes
+    yield "dtype", str(data.dtype)
+    yield "range", f"{data.min()} to {data.max()}"
+    yield "mean, std", f"{data.mean(dtype=float):.6g}, {data.std(dtype=float):.6g}"
+    sizes = [f"{a} {s:.6g} {'s' if a == 'T' else image.unit}" for a, s in image.pixel_sizes.items()]
+    yield "pixel", ", ".join(sizes) or "size unknown"

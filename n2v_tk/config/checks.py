@@ -1,0 +1,44 @@
+"""Helpers for checking settings."""
+
+from __future__ import annotations
+
+import numpy as np
+import pydantic
+
+from ..errors import ConfigError
+
+
+def plain(value):
+    """numpy numbers and arrays as Python's own, so that np.int64(3) is as good as 3."""
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, (list, tuple)):
+        return type(value)(plain(v) for v in value)
+    return value
+
+
+def number(text: str, name: str) -> float:
+    """The finite number that a string holds."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = float("nan")
+    if not np.isfinite(number):
+        raise ConfigError(f"{name} must hold finite numbers. Received: {text!r}.")
+    return number
+
+
+def explain(error: pydantic.ValidationError) -> str:
+    """pydantic's findings as sentences: setting, what is wrong, value received."""
+    lines = []
+    for found in error.errors():
+        message = found["msg"].removeprefix("Value error, ")
+        if found["type"] == "value_error":
+            lines.append(message)
+        else:
+            where = ".".join(str(part) for part in found["loc"])
+            message = message[:1].lower() + message[1:]
+            lines.append(f"{where}: {message}. Received: {found['input']!r}.")
+    return "\n".join(dict.fromkeys(lines))

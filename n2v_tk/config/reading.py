@@ -1,0 +1,87 @@
+"""The settings of a trained model of any method, in its folder or .keras file."""
+
+from __future__ import annotations
+
+import json
+import os
+import zipfile
+from pathlib import Path
+
+from ..errors import ModelFolderError
+from .base import DenoiserConfig
+from .care import CAREConfig
+from .files import method_of, read_config
+from .n2v import N2VConfig
+
+CONFIGS = {config.method: config for config in (N2VConfig, CAREConfig)}
+
+# beside what Keras writes into a .keras file
+CONFIG_IN_KERAS_FILE = "n2v_tk.json"
+_LARGEST = 2**24
+
+
+def load_config(path: str | os.PathLike, **changes) -> DenoiserConfig:
+    """Read the settings of a trained model.
+
+    Parameters
+    ----------
+    path : path
+        Model folder of n2v_tk, n2v or csbdeep, or a .keras file of n2v_tk.
+    **changes
+        Settings to have in place of those in the file.
+
+    Raises
+    ------
+    ModelFolderError
+        If there is no model, or of a method that is not known.
+    ConfigError
+        If its settings are invalid.
+    """
+    data, config_class = _read(Path(path))
+    return config_class.from_json(data, path, **changes)
+
+
+def method_at(path: str | os.PathLike) -> str:
+    """The method of a trained model, e.g. 'n2v'; errors as in `load_config`."""
+    return _read(Path(path))[1].method
+
+
+def _read(path):
+    if path.is_file():
+        data = _in_keras_file(path)
+    elif path.is_dir():
+        data = read_config(path / "config.json")
+    else:
+        raise ModelFolderError(
+            f"There is no such model folder or .keras file. Received: {path}. Train one: n2v-tk "
+            "train IN... -o FOLDER"
+        )
+    method = method_of(data)
+    if method not in CONFIGS:
+        raise ModelFolderError(
+            f"The model is of a method that this version does not know. Received: {method!r} in "
+            f"{path}. Update n2v_tk."
+        )
+    return data, CONFIGS[method]
+
+
+def _in_keras_file(path):
+    try:
+        with zipfile.ZipFile(path) as archive:
+            size = archive.getinfo(CONFIG_IN_KERAS_FILE).file_size
+            if size > _LARGEST:
+                raise ValueError(f"the settings have {size} bytes")
+            data = json.loads(archive.read(CONFIG_IN_KERAS_FILE))
+    except KeyError:
+        raise ModelFolderError(
+            f"The file holds no settings of n2v_tk. Received: {path}. Only what `n2v-tk convert` "
+            "or `model.save` wrote says how images are normalised; open other .keras files with "
+            "keras.saving.load_model."
+        ) from None
+    except (zipfile.BadZipFile, ValueError, RecursionError, OSError) as error:
+        raise ModelFolderError(
+            f"The file is not a .keras file of n2v_tk, or damaged. Received: {path}: {error}"
+        ) from None
+    if not isinstance(data, dict):
+        raise ModelFolderError(f"The settings in the file must be an object. Received: {path}.")
+    return data

@@ -1,0 +1,72 @@
+"""Opening a model of any method, from its folder or from one .keras file."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import zipfile
+from importlib import import_module
+from pathlib import Path
+
+from ..config.reading import load_config, method_at
+from ..errors import ModelFolderError
+from ..training.checkpoints import load_weights
+from .base import Denoiser
+
+METHODS = {"n2v": (".n2v", "N2V"), "care": (".care", "CARE")}
+
+_WEIGHTS_IN_KERAS_FILE = "model.weights.h5"
+
+
+def load_model(path: str | os.PathLike, **changes) -> Denoiser:
+    """Open a trained model of any method.
+
+    Parameters
+    ----------
+    path : path
+        A model folder of n2v_tk, n2v or csbdeep, or a .keras file that `Denoiser.save` wrote.
+    **changes
+        Settings to have in place of those of the file, e.g. ``channel_wiring='own'``.
+
+    Returns
+    -------
+    Denoiser
+        `N2V`, `CARE`, ... A model from a .keras file is kept in memory only.
+
+    Raises
+    ------
+    ModelFolderError
+        If there is no model there, or it is damaged.
+    ConfigError
+        If its settings are invalid.
+    """
+    path = Path(path)
+    module, name = METHODS[method_at(path)]
+    model_class = getattr(import_module(module, __package__), name)
+    if path.is_dir():
+        folder = path.resolve()
+        return model_class(None, folder.name, folder.parent, **changes)
+    model = model_class(load_config(path, **changes), path.stem, basedir=None)
+    _load_from_keras_file(model.keras_model, path)
+    model.loaded = True
+    return model
+
+
+def _load_from_keras_file(network, path):
+    """Weights only: the network is built from our settings, and nothing is run from the file."""
+    largest = 2**22 + 16 * network.count_params()
+    try:
+        with zipfile.ZipFile(path) as archive, tempfile.TemporaryDirectory() as folder:
+            size = archive.getinfo(_WEIGHTS_IN_KERAS_FILE).file_size
+            if size > largest:
+                raise ModelFolderError(
+                    f"The file holds more weights than the network of its settings. Received: "
+                    f"{size} bytes in {path}."
+                )
+            weights = Path(folder, _WEIGHTS_IN_KERAS_FILE)
+            with archive.open(weights.name) as source, open(weights, "wb") as file:
+                shutil.copyfileobj(source, file)
+            load_weights(network, weights)
+    except (zipfile.BadZipFile, KeyError) as error:
+        raise ModelFolderError(f"The .keras file is damaged. Received: {path}: {error}") from None
