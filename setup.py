@@ -8,6 +8,14 @@ version = re.search(
     r'__version__ = "(.+?)"', (here / "n2v_tk" / "__init__.py").read_text(encoding="utf-8")
 ).group(1)
 
+EXTRAS = {
+    "jax": ["jax"],
+    "tensorboard": ["tensorboard"],
+    "serving": ["tensorflow-serving-api>=2.18", "grpcio"],
+    "bioimageio": ["bioimageio.spec>=0.5.7"],
+    "onnx": ["tf2onnx>=1.16", "onnx>=1.16"],
+}
+
 setup(
     name="n2v_tk",
     version=version,
@@ -32,9 +40,17 @@ setup(
         "scikit-image>=0.22",
     ],
     extras_require={
-        "test": ["pytest>=8", "ruff>=0.6", "jax"],
-        "jax": ["jax"],
-        "tensorboard": ["tensorboard"],
+        **EXTRAS,
+        "test": [
+            "pytest>=8",
+            "ruff>=0.6",
+            "bioimageio.core>=0.9.4",
+            "onnxruntime",
+            "openvino",
+            *EXTRAS["jax"],
+            *EXTRAS["serving"],
+            *EXTRAS["onnx"],
+        ],
     },
     entry_points={"console_scripts": ["n2v-tk = n2v_tk.cli:main"]},
     classifiers=[

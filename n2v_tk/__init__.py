@@ -12,6 +12,7 @@ _LAZY = {
     "N2VConfig": ".config.n2v",
     "CARE": ".models.care",
     "CAREConfig": ".config.care",
+    "ServedModel": ".export.client",
     "denoise": ".models.one_call",
     "load_model": ".models.loading",
     "read_image": ".io",

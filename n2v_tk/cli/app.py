@@ -134,7 +134,13 @@ def train(
 def predict(
     inputs: Inputs,
     model: Annotated[
-        Path, typer.Option("--model", "-m", help="Model folder (also of n2v), or .keras file.")
+        str,
+        typer.Option(
+            "--model",
+            "-m",
+            help="Model folder (also of n2v), .keras file, bioimage.io zip, or a server: "
+            "grpc://HOST:PORT/NAME.",
+        ),
     ],
     output: Output,
     axes: Axes = None,
@@ -171,6 +177,58 @@ def convert(
     from . import commands
 
     commands.convert(console, source, target, overwrite)
+
+
+@app.command()
+def export(
+    model: Annotated[
+        Path, typer.Argument(metavar="MODEL", help="Model folder (also of n2v), or .keras file.")
+    ],
+    to: Annotated[
+        str, typer.Option("--to", help="serving, fiji, fiji-n2v, bioimageio, onnx or keras.")
+    ],
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output",
+            "-o",
+            help="serving: folder of the versions, its name is the model's; else a file.",
+        ),
+    ],
+    weights: Annotated[
+        str | None, typer.Option(help="Weight file, e.g. weights_last.h5. Default: best.")
+    ] = None,
+    version: Annotated[
+        int | None, typer.Option(min=1, help="serving: version to write. Default: the next.")
+    ] = None,
+    warm_up: Annotated[
+        bool, typer.Option(help="serving: add requests for the server to warm up with.")
+    ] = True,
+    name: Annotated[str | None, typer.Option(help="bioimageio, fiji-n2v: name to show.")] = None,
+    description: Annotated[
+        str | None, typer.Option(help="bioimageio, fiji-n2v: what the model is good for.")
+    ] = None,
+    author: Annotated[
+        list[str] | None, typer.Option(help="bioimageio, fiji-n2v: an author; may be repeated.")
+    ] = None,
+    license: Annotated[str | None, typer.Option(help="bioimageio: SPDX name.")] = None,
+    test_image: Annotated[
+        Path | None, typer.Option(help="bioimageio: a noisy image, for the test and the cover.")
+    ] = None,
+    overwrite: Overwrite = False,
+):
+    """Hand a model to TensorFlow Serving, Fiji, bioimage.io, ONNX or Keras."""
+    from . import commands
+
+    given = {
+        "version": version,
+        "warm_up": None if warm_up else False,
+        "name": name,
+        "description": description,
+        "authors": author or None,
+        "license": license,
+    }
+    commands.export(console, model, to, output, weights, given, test_image, overwrite)
 
 
 @app.command()

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from ..axes import StackLayout
 from ..errors import ConfigError, N2VTKError, OutputExistsError
-from ..io import Image, check_format, check_writable, write_image
+from ..io import Image, check_format, check_writable, read_image, write_image
 from ..normalization import check_image, result_dtype
 from .device import start_backend
 from .files import find_inputs, plan_outputs, read_all
@@ -51,7 +51,7 @@ def denoise(
     rescue = save_model or free_folder(targets[0].with_suffix("").with_suffix(""))
     train_model(console, model, images, rescue)
     try:
-        _write_predictions(console, model, images, targets, dtypes, None, tta, overwrite)
+        _write_predictions(console, model, images, targets, dtypes, overwrite, tta=tta)
     except N2VTKError:
         if save_model is None:
             model.save(rescue)
@@ -80,15 +80,48 @@ def predict(
     images = read_all(paths, axes)
     dtypes = _result_dtypes(images, targets, dtype)
     tiles = None if n_tiles is None else _numbers(n_tiles, "--n-tiles")
-    start_backend(device)
-    from ..models.loading import load_model
+    if folder.startswith("grpc:"):
+        _refuse_for_server(weights=weights, tta=tta, device=device)
+        from ..export.client import ServedModel
 
-    model = load_model(folder)
-    if weights is not None:
-        model.load_weights(weights)
+        model, options = ServedModel(folder), {}
+    else:
+        start_backend(device)
+        from ..models.loading import load_model
+
+        model, options = load_model(folder), {"tta": tta}
+        if weights is not None:
+            model.load_weights(weights)
     for image in images:
         model.check(image.data, image.axes, tiles)
-    _write_predictions(console, model, images, targets, dtypes, tiles, tta, overwrite)
+    _write_predictions(console, model, images, targets, dtypes, overwrite, n_tiles=tiles, **options)
+
+
+def export(console, source, kind, target, weights, given, test_image, overwrite) -> None:
+    """Hand a model to another program."""
+    from inspect import signature
+
+    start_backend(None)
+    from ..export import exporter
+
+    options = {name: value for name, value in given.items() if value is not None}
+    if test_image is not None:
+        options["test_image"] = read_image(test_image)
+    unfit = sorted(options.keys() - signature(exporter(kind)).parameters.keys())
+    if unfit:
+        raise ConfigError(
+            f"--to {kind} does not take every option. Received: "
+            f"{', '.join('--' + name.rstrip('s').replace('_', '-') for name in unfit)}."
+        )
+    if test_image is not None:
+        image = options["test_image"]
+        options |= {"test_image": image.data, "axes": image.axes}
+    from ..models.loading import load_model
+
+    model = load_model(source)
+    if weights is not None:
+        model.load_weights(weights)
+    say(console, f"The model is in {model.export(kind, target, overwrite, **options)}.")
 
 
 def convert(console, source: Path, target: Path, overwrite: bool) -> None:
@@ -171,10 +204,20 @@ def _explain_interrupt(console, model, folder):
     )
 
 
-def _write_predictions(console, model, images, targets, dtypes, n_tiles, tta, overwrite) -> None:
+def _refuse_for_server(**options):
+    given = [name for name, value in options.items() if value]
+    if given:
+        raise ConfigError(
+            "A model on a server is what was exported to it. Received: "
+            f"{', '.join('--' + name for name in given)}. Leave that out, or predict with the "
+            "model folder."
+        )
+
+
+def _write_predictions(console, model, images, targets, dtypes, overwrite, **options) -> None:
     for image, target, dtype in zip(images, targets, dtypes, strict=True):
         started = time.monotonic()
-        result = model.predict(image.data, image.axes, n_tiles=n_tiles, tta=tta, dtype=dtype)
+        result = model.predict(image.data, image.axes, dtype=dtype, **options)
         write_image(target, image.like(result), overwrite)
         say(console, f"{target}  ({time.monotonic() - started:.1f} s)")
 

@@ -23,6 +23,7 @@ _PLATEAU_ARGUMENTS = {
 }  # fmt: skip
 
 Fraction = Annotated[float, Field(gt=0, lt=1)]
+Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
@@ -51,9 +52,15 @@ class DenoiserConfig(pydantic.BaseModel):
     train_epochs, train_steps_per_epoch, train_batch_size : int
     train_learning_rate : float
         Of Adam, at the start.
-    train_schedule : {'plateau', 'cosine'}
+    train_schedule : {'plateau', 'cosine', 'ramps'}
         Reduce the learning rate when the validation loss stands still, as `train_reduce_lr`
-        says (the default), or along half a cosine to zero over all steps.
+        says (the default), along half a cosine to zero over all steps, or up at the start and
+        down at the end, as `train_ramps` says.
+    train_ramps : (up, down)
+        Shares of all steps over which the learning rate rises (cosine) and falls (squared
+        cosine).
+    train_betas : (first, second)
+        Momenta of Adam.
     train_reduce_lr : dict or None
         Arguments of `keras.callbacks.ReduceLROnPlateau`.
     train_ema : float or None
@@ -91,7 +98,9 @@ class DenoiserConfig(pydantic.BaseModel):
     train_steps_per_epoch: PositiveInt = 400
     train_batch_size: PositiveInt = 16
     train_learning_rate: Positive = 4e-4
-    train_schedule: Literal["plateau", "cosine"] = "plateau"
+    train_schedule: Literal["plateau", "cosine", "ramps"] = "plateau"
+    train_ramps: tuple[Share, Share] = (0.1, 0.3)
+    train_betas: tuple[Fraction, Fraction] = (0.9, 0.999)
     train_reduce_lr: dict[str, Any] | None = {"factor": 0.5, "patience": 10}
     train_ema: Fraction | None = None
     train_early_stop: PositiveInt | None = None

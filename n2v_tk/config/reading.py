@@ -11,9 +11,10 @@ from ..errors import ModelFolderError
 from .base import DenoiserConfig
 from .care import CAREConfig
 from .files import method_of, read_config
+from .hqssl import HQSSLConfig
 from .n2v import N2VConfig
 
-CONFIGS = {config.method: config for config in (N2VConfig, CAREConfig)}
+CONFIGS = {config.method: config for config in (N2VConfig, CAREConfig, HQSSLConfig)}
 
 # beside what Keras writes into a .keras file
 CONFIG_IN_KERAS_FILE = "n2v_tk.json"

@@ -14,7 +14,7 @@ from ..errors import ModelFolderError
 from ..training.checkpoints import load_weights
 from .base import Denoiser
 
-METHODS = {"n2v": (".n2v", "N2V"), "care": (".care", "CARE")}
+METHODS = {"n2v": (".n2v", "N2V"), "care": (".care", "CARE"), "hqssl": (".hqssl", "HQSSL")}
 
 _WEIGHTS_IN_KERAS_FILE = "model.weights.h5"
 
@@ -25,14 +25,15 @@ def load_model(path: str | os.PathLike, **changes) -> Denoiser:
     Parameters
     ----------
     path : path
-        A model folder of n2v_tk, n2v or csbdeep, or a .keras file that `Denoiser.save` wrote.
+        A model folder of n2v_tk, n2v or csbdeep, a .keras file that `Denoiser.save` wrote, or a
+        package (.zip) for bioimage.io of n2v_tk or n2v.
     **changes
         Settings to have in place of those of the file, e.g. ``channel_wiring='own'``.
 
     Returns
     -------
     Denoiser
-        `N2V`, `CARE`, ... A model from a .keras file is kept in memory only.
+        `N2V`, `CARE`, ... A model from a file is kept in memory only.
 
     Raises
     ------
@@ -42,6 +43,10 @@ def load_model(path: str | os.PathLike, **changes) -> Denoiser:
         If its settings are invalid.
     """
     path = Path(path)
+    if path.suffix == ".zip" and path.is_file():
+        from ..export.bioimageio_package import open_package
+
+        return open_package(path, **changes)
     module, name = METHODS[method_at(path)]
     model_class = getattr(import_module(module, __package__), name)
     if path.is_dir():

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import warnings
+from collections.abc import Sequence
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -10,6 +13,7 @@ import numpy as np
 from ..config.n2v import N2VConfig
 from ..data.patches import check_patch_fits, grid_patches
 from ..data.sequences import N2VDataWrapper, batch_rng, masked_pair
+from ..errors import ExportError, ModelFolderError
 from ..losses import LOSSES
 from ..nets.unet import build_single_unet_per_channel, build_unet, network_options
 from ..normalization import channel_statistics, normalize
@@ -132,3 +136,80 @@ class N2V(Denoiser):
         scale = ScaleByStatistics(lambda image: (means, stds + eps), lambda image: (means, stds))
         result = self.predict(img, axes.upper().replace("B", "S"), normalizer=scale)
         return result.astype(np.float64)
+
+    @classmethod
+    def from_bioimageio(cls, path: str | os.PathLike, **changes) -> N2V:
+        """Open a package for bioimage.io of n2v_tk or of n2v 0.3.
+
+        Parameters
+        ----------
+        path : path
+            The zip.
+        **changes
+            Settings to have in place of the package's.
+
+        Returns
+        -------
+        N2V
+            Kept in memory only.
+
+        Raises
+        ------
+        ModelFolderError
+            If the package is damaged or holds no model of N2V.
+        """
+        from ..export.bioimageio_package import open_package
+
+        model = open_package(Path(path), **changes)
+        if not isinstance(model, cls):
+            raise ModelFolderError(
+                f"The package holds no model of {cls.__name__}. Received: {type(model).__name__} "
+                f"in {path}. n2v_tk.load_model opens models of every method."
+            )
+        return model
+
+    def export_TF(
+        self,
+        name: str,
+        description: str,
+        authors: Sequence[str],
+        test_img: np.ndarray,
+        axes: str,
+        patch_shape: Sequence[int] | None = None,
+        license: str = "BSD-3-Clause",
+        result_path: str | os.PathLike | None = None,
+    ) -> Path:
+        """Write a package for bioimage.io, with the arguments of n2v (`Denoiser.export`).
+
+        Parameters
+        ----------
+        name, description, license : str
+        authors : sequence of str
+        test_img : ndarray
+            A noisy image, and its `axes`.
+        patch_shape : tuple of int, optional
+            Accepted and not used: the sizes that the network takes follow from it.
+        result_path : path, optional
+            Folder of the package. Default: the model folder.
+
+        Returns
+        -------
+        Path
+            ``<result_path>/<its last name>.bioimage.io.zip``, replaced if it is there.
+        """
+        if result_path is None and self.logdir is None:
+            raise ExportError(
+                "A model kept in memory has no folder to export to. Received: result_path=None."
+            )
+        folder = Path(self.logdir if result_path is None else result_path)
+        return self.export(
+            "bioimageio",
+            folder / f"{folder.resolve().name}.bioimage.io.zip",
+            overwrite=True,
+            name=name,
+            description=description,
+            authors=authors,
+            license=license,
+            test_image=test_img,
+            axes=axes,
+        )

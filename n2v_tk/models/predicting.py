@@ -27,6 +27,10 @@ class Predicting:
     Part of `Denoiser`, which see.
     """
 
+    # what lies beyond the edge where sides are brought to multiples of the divisor
+    padding = "reflect"
+    # pixels of a tile, halo included; None is the predictor's own
+    tile_pixels: int | None = None
     # what normalization='percentile' brings to 0 and 1
     percentiles = PERCENTILES
 
@@ -34,6 +38,11 @@ class Predicting:
     def divisor(self) -> int:
         """What spatial sides must be divisible by."""
         return 1
+
+    @property
+    def reach(self) -> tuple[tuple[int, int], ...]:
+        """How far a pixel of the result sees, to the left and to the right along each axis."""
+        return receptive_field(self.keras_model)
 
     def predict(
         self,
@@ -208,8 +217,10 @@ class Predicting:
         ):
             predictor = Predictor(
                 prediction_form(self.keras_model, precision),
-                receptive_field(self.keras_model),
+                self.reach,
                 self.divisor,
             )
+            if self.tile_pixels is not None:
+                predictor.budget = self.tile_pixels
             self._predictors[precision] = (weights, predictor)
         return predictor

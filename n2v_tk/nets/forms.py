@@ -34,6 +34,8 @@ def training_form(network: keras.Model, precision: str = "float32") -> keras.Mod
     """
 
     def clone(layer):
+        if isinstance(layer, keras.Model):
+            return keras.models.clone_model(layer, clone_function=clone)
         config = _config_in(layer, precision)
         if type(layer) is layers.BatchNormalization and keras.backend.backend() == "tensorflow":
             from ..layers.batch_norm_tf import FusedBatchNormalization
@@ -69,6 +71,8 @@ def prediction_form(network: keras.Model, precision: str = "float32") -> keras.M
     skipped = {norm.name for norm in norm_after.values()}
 
     def clone(layer):
+        if isinstance(layer, keras.Model):
+            return keras.models.clone_model(layer, clone_function=clone)
         config = _config_in(layer, precision)
         if layer.name in norm_after:
             config["use_bias"] = True

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import keras
 import numpy as np
+from keras import initializers
 
 
 def initialize(network: keras.Model, seed: int) -> None:
-    """Draw the kernels of a network anew, Glorot-uniform, from numpy's generator.
+    """Draw the kernels of a network anew from numpy's generator, as their initializers say.
 
-    Keras draws them from global state and differently on every backend. Biases, batch
-    normalisation and frozen kernels are left as they are.
+    Keras draws them from global state and differently on every backend. Known are Glorot-uniform
+    (the default of layers), normal distributions scaled by the fan-in (`VarianceScaling`,
+    `HeNormal`; not truncated), and zeros. Biases, batch normalisation and frozen kernels are left
+    as they are.
 
     Parameters
     ----------
@@ -18,9 +23,26 @@ def initialize(network: keras.Model, seed: int) -> None:
     seed : int
     """
     rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed])))
-    for variable in network.trainable_variables:
-        if variable.name != "kernel":
-            continue
+    for layer in _layers_with_kernels(network):
+        variable, initializer = layer.kernel, layer.kernel_initializer
         *window, n_in, n_out = variable.shape
-        limit = np.sqrt(6 / (np.prod(window) * (n_in + n_out)))
-        variable.assign(rng.uniform(-limit, limit, variable.shape).astype(np.float32))
+        fan_in = np.prod(window) * n_in
+        if isinstance(initializer, initializers.Zeros):
+            values = np.zeros(variable.shape)
+        elif isinstance(initializer, initializers.GlorotUniform):
+            limit = np.sqrt(6 / (np.prod(window) * (n_in + n_out)))
+            values = rng.uniform(-limit, limit, variable.shape)
+        elif isinstance(initializer, initializers.VarianceScaling):
+            values = rng.normal(0, np.sqrt(initializer.scale / fan_in), variable.shape)
+        else:
+            raise ValueError(f"No seeded way to draw {type(initializer).__name__}.")
+        variable.assign(values.astype(np.float32))
+
+
+def _layers_with_kernels(network) -> Iterator[keras.layers.Layer]:
+    """Layers with trainable kernels, in order, those of networks inside included."""
+    for layer in network.layers:
+        if isinstance(layer, keras.Model):
+            yield from _layers_with_kernels(layer)
+        elif layer.trainable and getattr(layer, "kernel", None) is not None:
+            yield layer

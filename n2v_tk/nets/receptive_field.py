@@ -5,6 +5,8 @@ from __future__ import annotations
 import keras
 from keras import layers
 
+from ..layers.rotations import ShiftDown, ShiftedConv2D, ShiftedMaxPool2D
+
 _POOLINGS = (
     layers.MaxPooling2D,
     layers.MaxPooling3D,
@@ -73,6 +75,9 @@ def _through(operation, axis, left, right, distance):
         dilation = operation.dilation_rate
         dilation = dilation[axis] if isinstance(dilation, tuple) else dilation
         window = (operation.kernel_size[axis] - 1) * dilation + 1
+        if isinstance(operation, ShiftedConv2D):
+            before = window - 1 if axis == 0 else window // 2
+            return left + before * distance, right + (window - 1 - before) * distance, distance
         return _windowed(operation, axis, window, left, right, distance)
     if isinstance(operation, _POOLINGS):
         return _windowed(operation, axis, operation.pool_size[axis], left, right, distance)
@@ -86,6 +91,12 @@ def _through(operation, axis, left, right, distance):
     if isinstance(operation, _PADDINGS):
         before = operation.padding[axis][0] * distance
         return left + before, right - before, distance
+    if isinstance(operation, ShiftDown):
+        moved = distance if axis == 0 else 0
+        return left + moved, right - moved, distance
+    if isinstance(operation, ShiftedMaxPool2D):
+        moved = distance if axis == 0 else 0
+        return left + moved, right + distance - moved, 2 * distance
     if isinstance(operation, layers.Layer) and not isinstance(operation, _POINTWISE):
         raise ValueError(
             f"The receptive field cannot be found. Received: layer {operation.name} of type "

@@ -127,3 +127,35 @@ class CosineSchedule(keras.optimizers.schedules.LearningRateSchedule):
 
     def get_config(self):
         return {"initial": self.initial, "steps": self.steps}
+
+
+@keras.saving.register_keras_serializable(package="n2v_tk")
+class RampSchedule(keras.optimizers.schedules.LearningRateSchedule):
+    """Rises along half a cosine at the start and falls along a squared one at the end.
+
+    Laine et al., NeurIPS 2019, and with ``up=0`` Lehtinen et al., ICML 2018.
+
+    Parameters
+    ----------
+    initial : float
+        Learning rate in between.
+    steps : int
+        All steps.
+    up, down : float
+        Shares of the steps at the start and at the end.
+    """
+
+    def __init__(self, initial: float, steps: int, up: float = 0.1, down: float = 0.3):
+        self.initial, self.steps, self.up, self.down = initial, steps, up, down
+
+    def __call__(self, step):
+        ops = keras.ops
+        done = ops.cast(step, "float32") / self.steps
+        rise = ops.clip(done / max(self.up, 1e-9), 0.0, 1.0) if self.up else 1.0
+        fall = ops.clip((1.0 - done) / max(self.down, 1e-9), 0.0, 1.0) if self.down else 1.0
+        rise = 0.5 - 0.5 * ops.cos(np.pi * rise)
+        fall = (0.5 - 0.5 * ops.cos(np.pi * fall)) ** 2
+        return self.initial * rise * fall
+
+    def get_config(self):
+        return {"initial": self.initial, "steps": self.steps, "up": self.up, "down": self.down}

@@ -35,7 +35,9 @@ def save_weights(network: keras.Model, path: str | os.PathLike, weights=None) ->
             _write_names(file, "layer_names", [layer.name for layer in network.layers])
             for layer in network.layers:
                 group = file.create_group(layer.name)
-                names = [f"{layer.name}/{variable.name}:0" for variable in layer.weights]
+                # in a network within the network, names are unique with their path only
+                inside = isinstance(layer, keras.Model)
+                names = [f"{layer.name}/{v.path if inside else v.name}:0" for v in layer.weights]
                 _write_names(group, "weight_names", names)
                 for name in names:
                     group.create_dataset(name, data=next(values))

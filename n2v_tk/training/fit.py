@@ -11,7 +11,7 @@ import keras
 from ..config.base import DenoiserConfig
 from ..errors import TrainingError
 from ..nets.forms import training_form
-from .callbacks import CosineSchedule, CountEpochs, KeepWeights
+from .callbacks import CosineSchedule, CountEpochs, KeepWeights, RampSchedule
 
 
 class Trainer:
@@ -60,15 +60,25 @@ class Trainer:
     def _compile(self, optimizer=None, steps=None):
         config = self.config
         if optimizer is None:
-            rate = config.train_learning_rate
             optimizer = keras.optimizers.Adam(
-                CosineSchedule(rate, steps) if steps else rate,
+                self._rate(steps),
+                *config.train_betas,
                 use_ema=config.train_ema is not None,
                 ema_momentum=config.train_ema or 0.99,
             )
             if config.train_precision == "mixed_float16":
                 optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
         self.form.compile(optimizer=optimizer, **self._compile_options)
+
+    def _rate(self, steps):
+        """Learning rate, or its schedule where the number of steps is known."""
+        config = self.config
+        rate = config.train_learning_rate
+        if steps is None:
+            return rate
+        if config.train_schedule == "cosine":
+            return CosineSchedule(rate, steps)
+        return RampSchedule(rate, steps, *config.train_ramps)
 
     def _callbacks(self, folder):
         config = self.config
@@ -103,13 +113,13 @@ class Trainer:
             If the loss stopped being finite; the network has the last good weights.
         """
         self.form.set_weights(self.network.get_weights())
-        cosine = self.config.train_schedule == "cosine"
+        scheduled = self.config.train_schedule != "plateau"
         average = self.config.train_ema is not None
         diverged = self.kept.diverged_at is not None
-        if self._own_optimizer and (cosine or average or diverged):
+        if self._own_optimizer and (scheduled or average or diverged):
             # a schedule and an average belong to one training and start anew with the next, and
             # after a divergence the optimiser remembers what is not finite
-            self._compile(steps=epochs * steps if cosine else None)
+            self._compile(steps=epochs * steps if scheduled else None)
         before = [CountEpochs(data, self._epochs_done)]
         optimizer = self.form.optimizer
         if getattr(getattr(optimizer, "inner_optimizer", optimizer), "use_ema", False):

@@ -33,6 +33,10 @@ PARAMETERS = {
     "n2v.models.N2V.predict": ["img", "axes", "resizer", "n_tiles", "tta"],
     "n2v.models.N2V.predict_bioimageio": ["img", "axes", "eps"],
     "n2v.models.N2V.load_weights": ["name"],
+    "n2v.models.N2V.export_TF": [
+        "name", "description", "authors", "test_img", "axes", "patch_shape", "license",
+        "result_path",
+    ],
     "n2v.models.N2VConfig": ["X"],
     "n2v.internals.N2V_DataGenerator.N2V_DataGenerator.load_imgs": [
         "files", "dims", "image_reader",

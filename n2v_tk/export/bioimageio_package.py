@@ -1,0 +1,117 @@
+"""Opening packages of bioimage.io that hold a model of n2v_tk or of n2v 0.3."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+import zipfile
+from importlib import import_module
+from pathlib import Path
+
+import numpy as np
+
+from ..config.files import method_of
+from ..config.reading import CONFIGS
+from ..errors import ModelFolderError
+from ..models.loading import METHODS, load_model
+
+# what is unpacked at most, in bytes
+_LARGEST = 2**31
+_VARIABLES = ("variables/variables.index", "variables/variables.data-00000-of-00001")
+
+
+def open_package(path: Path, **changes):
+    """The model in a package, kept in memory.
+
+    Parameters
+    ----------
+    path : path
+        A zip that `export_bioimageio` wrote, or `export_TF` of n2v 0.3.
+    **changes
+        Settings to have in place of the package's.
+
+    Raises
+    ------
+    ModelFolderError
+        If the package is damaged, or holds a model of another program.
+    """
+    try:
+        with zipfile.ZipFile(path) as package, tempfile.TemporaryDirectory() as folder:
+            names = set(package.namelist())
+            if "weights.keras" in names:
+                weights = _unpack(package, "weights.keras", folder)
+                return _renamed(load_model(weights, **changes), path)
+            if {"config.json", "tf_model.zip"} <= names:
+                return _of_n2v(package, path, Path(folder), changes)
+    except (zipfile.BadZipFile, KeyError) as error:
+        raise ModelFolderError(
+            f"The package is damaged, or no zip. Received: {path}: {error}"
+        ) from None
+    raise ModelFolderError(
+        f"The package holds no model of n2v_tk or n2v. Received: {path} with "
+        f"{', '.join(sorted(names)[:8])}. Run other packages with bioimageio.core."
+    )
+
+
+def _renamed(model, path):
+    model.name = path.name.split(".")[0]
+    return model
+
+
+def _of_n2v(package, path, folder, changes):
+    """Settings beside a SavedModel, of which only the values of its variables are read."""
+    try:
+        data = json.loads(_unpack(package, "config.json", folder).read_text(encoding="utf-8"))
+        config_class = CONFIGS[method_of(data)]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise ModelFolderError(
+            f"The settings in the package are damaged. Received: {path}: {error}"
+        ) from None
+    config = config_class.from_json(data, path, **changes)
+    module, name = METHODS[config.method]
+    model_class = getattr(import_module(f"..models{module}", __package__), name)
+    model = model_class(config, path.name.split(".")[0], basedir=None)
+    with zipfile.ZipFile(_unpack(package, "tf_model.zip", folder)) as bundle:
+        for member in _VARIABLES:
+            _unpack(bundle, member, folder)
+    _set_weights(model.keras_model, str(folder / "variables"), path)
+    model.loaded = True
+    return model
+
+
+def _set_weights(network, checkpoint, path):
+    import tensorflow as tf
+
+    # n2v's layer for blur pooling has a name of its own for its kernel
+    theirs = {"kernel": ("kernel", "blur_kernel", "depthwise_kernel")}
+    try:
+        reader = tf.train.load_checkpoint(checkpoint)
+        known = reader.get_variable_to_shape_map()
+        layers = [layer for layer in network.layers if layer.weights]
+        for number, layer in enumerate(layers):
+            values = []
+            for variable in layer.weights:
+                keys = [
+                    f"layer_with_weights-{number}/{name}/.ATTRIBUTES/VARIABLE_VALUE"
+                    for name in theirs.get(variable.name, (variable.name,))
+                ]
+                (key,) = [key for key in keys if key in known]
+                values.append(np.asarray(reader.get_tensor(key)))
+            layer.set_weights(values)
+    except (ValueError, RuntimeError, tf.errors.OpError) as error:
+        raise ModelFolderError(
+            f"The weights in the package do not fit its settings, or are damaged. Received: "
+            f"{path}: {(str(error) or type(error).__name__).splitlines()[0]}"
+        ) from error
+
+
+def _unpack(archive, member, folder):
+    """One named member to a file of its last name: no path in the archive is followed."""
+    size = archive.getinfo(member).file_size
+    if size > _LARGEST:
+        raise ModelFolderError(f"A file in the package is too large. Received: {member}: {size}.")
+    target = Path(folder, Path(member).name)
+    with archive.open(member) as source, open(target, "wb") as file:
+        shutil.copyfileobj(source, file)
+    return target
