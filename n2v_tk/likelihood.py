@@ -143,7 +143,7 @@ def impulse_posterior(noisy, predicted: Prediction, alpha):
     """
     n_channels = len(predicted.covariance)
     log_g = -gaussian_nll(noisy, predicted, 1e-6) - n_channels / 2 * math.log(2 * math.pi)
-    tiny = 1e-12
+    tiny = 1e-37
     logit = ops.log(ops.maximum(1 - alpha, tiny)) - ops.log(ops.maximum(alpha, tiny)) + log_g
     kept = ops.sigmoid(logit)[..., None]
     mean = kept * noisy + (1 - kept) * predicted.mean

@@ -55,6 +55,35 @@ def laplace(y_true, y_pred):
     return ops.mean(ops.abs(y_true - mean) / scale + ops.log(2 * scale))
 
 
+def annealed_l0(y_true, y_pred):
+    """Mean of ``(|y - f| + 1e-8)**gamma``; the last channel of ``y_true`` holds gamma.
+
+    With gamma falling from 2 to 0 its minimum moves from the mean of the targets over their
+    median towards their most frequent value (Lehtinen et al., ICML 2018, section 3.3).
+    """
+    target, gamma = y_true[..., :-1], y_true[..., -1:]
+    difference = ops.abs(target - ops.cast(y_pred, target.dtype))
+    return ops.mean(ops.power(difference + 1e-8, gamma))
+
+
+def relative_hdr(y_true, y_pred):
+    """Mean of ``(f - y)**2 / (f + 0.01)**2``, the denominator without gradient.
+
+    For linear light: errors count relative to brightness, and the minimum is still the mean of
+    the targets (Lehtinen et al., ICML 2018, section 3.5).
+    """
+    y_pred = ops.cast(y_pred, y_true.dtype)
+    return ops.mean(ops.square(y_pred - y_true) / ops.square(ops.stop_gradient(y_pred) + 0.01))
+
+
+N2N_LOSSES = {
+    "mse": mse,
+    "mae": mae,
+    "l0": annealed_l0,
+    "hdr": relative_hdr,
+    "masked_mse": masked_mse,
+}
+
 PAIR_LOSSES = {"mse": mse, "mae": mae, "laplace": laplace}
 
 

@@ -8,6 +8,8 @@ import numpy as np
 from keras import ops
 
 from .config.hqssl import HQSSLConfig
+from .data.noise_estimation import estimate_noise
+from .errors import ImageError
 from .likelihood import (
     Prediction,
     gaussian_nll,
@@ -130,6 +132,29 @@ class NoiseTerm:
             return ops.full_like(noisy[..., 0], self.config.noise_level)
         return ops.sigmoid(learned[..., 0])
 
+    def start(self, images) -> np.ndarray | None:
+        """Values to begin learning with, from the noise that images (C, Y, X) show.
+
+        None where they do not tell it: too few pixels, or impulse noise.
+        """
+        if self.model == "impulse":
+            return None
+        sides = np.min([image.shape[1:] for image in images], axis=0)
+        together = np.concatenate([image[:, : sides[0], : sides[1]] for image in images])
+        try:
+            found = estimate_noise(together)
+        except ImageError:
+            return None
+        sigma, gain = found.sigma / self._typical, found.gain / self._typical
+        if self.model == "gaussian":
+            values = [_inverse_softplus(sigma - SMALLEST) + 4]
+        elif self.model == "poisson":
+            signal = float(np.mean(self.offset)) / self._typical
+            values = [_inverse_softplus(sigma**2 / max(signal, SMALLEST) - SMALLEST) + 4]
+        else:
+            values = [_inverse_softplus(gain) + 4, _inverse_softplus(sigma - SMALLEST) + 1]
+        return np.array(values, np.float32)
+
     def level(self, learned) -> dict[str, float]:
         """Learned numbers in units of the images.
 
@@ -157,3 +182,8 @@ class NoiseTerm:
             "gain": softplus(learned[0] - 4) * self._typical,
             "variance_at_mean": ((softplus(learned[1] - 1) + SMALLEST) * self._typical) ** 2,
         }
+
+
+def _inverse_softplus(value):
+    value = max(value, 1e-3)
+    return value + np.log(-np.expm1(-value))

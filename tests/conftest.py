@@ -25,6 +25,20 @@ def rng():
     return np.random.default_rng(0)
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _forget_networks():
+    """What networks of one module leave in Keras' and TensorFlow's global state slows the next."""
+    yield
+    import gc
+    import sys
+
+    if "keras" in sys.modules:
+        import keras
+
+        keras.backend.clear_session()
+        gc.collect()
+
+
 @pytest.fixture
 def small():
     """Settings of a network that trains in a second."""

@@ -41,7 +41,8 @@ Axes = Annotated[
 Method = Annotated[
     str,
     typer.Option(
-        help="n2v; n2v2 (no checkerboard); structn2v (noise along lines, see --struct-axis)."
+        help="n2v; n2v2 (no checkerboard); structn2v (noise along lines, see --struct-axis); "
+        "hqssl (noise of a known kind, see --noise-model); n2n (repeated frames along T, or pairs)."
     ),
 ]
 Epochs = Annotated[int | None, typer.Option(min=1, help="Epochs of training.")]
@@ -64,6 +65,15 @@ StructAxis = Annotated[
     str, typer.Option(help="structn2v: axis along which the noise runs: X, Y or Z.")
 ]
 StructLength = Annotated[int, typer.Option(help="structn2v: odd number of pixels to hide.")]
+NoiseModel = Annotated[
+    str | None, typer.Option(help="hqssl: gaussian, poisson, impulse or camera.")
+]
+NoiseLevel = Annotated[
+    str | None,
+    typer.Option(
+        help="hqssl: sigma, gain, probability, or gain,offset,read-noise. Default: learned."
+    ),
+]
 Tta = Annotated[bool, typer.Option("--tta", help="Average over turns and flips: better, slower.")]
 Dtype = Annotated[
     str | None,
@@ -84,6 +94,8 @@ def denoise(
     patch: Patch = None,
     struct_axis: StructAxis = "X",
     struct_length: StructLength = 11,
+    noise_model: NoiseModel = None,
+    noise_level: NoiseLevel = None,
     tta: Tta = False,
     dtype: Dtype = None,
     save_model: Annotated[Path | None, typer.Option(help="Keep the model in this folder.")] = None,
@@ -94,8 +106,9 @@ def denoise(
     from . import commands
 
     training = commands.training_options(
-        method, epochs, steps, seed, dim, patch, struct_axis, struct_length
-    )
+        method, epochs, steps, seed, dim, patch, struct_axis, struct_length,
+        noise_model=noise_model, noise_level=noise_level,
+    )  # fmt: skip
     commands.denoise(
         console, inputs, output, axes, training, tta, dtype, save_model, device, overwrite
     )
@@ -114,6 +127,12 @@ def train(
     patch: Patch = None,
     struct_axis: StructAxis = "X",
     struct_length: StructLength = 11,
+    noise_model: NoiseModel = None,
+    noise_level: NoiseLevel = None,
+    pairs: Annotated[
+        list[str] | None,
+        typer.Option(help="n2n: images of the same scenes, in the same order; may be repeated."),
+    ] = None,
     source: Annotated[
         Path | None,
         typer.Option("--from", help="Go on from this model (also of n2v): fine-tune its weights."),
@@ -125,9 +144,10 @@ def train(
     from . import commands
 
     training = commands.training_options(
-        method, epochs, steps, seed, dim, patch, struct_axis, struct_length, source
-    )
-    commands.train(console, inputs, output, axes, training, device, overwrite)
+        method, epochs, steps, seed, dim, patch, struct_axis, struct_length, source, noise_model,
+        noise_level,
+    )  # fmt: skip
+    commands.train(console, inputs, output, axes, training, device, overwrite, pairs)
 
 
 @app.command()

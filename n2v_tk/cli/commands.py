@@ -17,19 +17,27 @@ from .files import find_inputs, plan_outputs, read_all
 
 
 def training_options(
-    method, epochs, steps, seed, dim, patch, struct_axis, struct_length, source=None
-) -> dict:
+    method, epochs, steps, seed, dim, patch, struct_axis, struct_length, source=None,
+    noise_model=None, noise_level=None,
+) -> dict:  # fmt: skip
     """Method or old model, dimensions and settings from the options of the commands."""
     if source is not None and method != "n2v":
         raise ConfigError(
             f"A model that is trained further keeps its method. Received: --method {method} with "
             f"--from {source}. Leave one of them out."
         )
+    if method != "hqssl" and (noise_model or noise_level):
+        raise ConfigError(
+            f"--noise-model and --noise-level are for --method hqssl. Received: --method {method}."
+        )
+    patch_setting = "train_patch_shape" if method in ("hqssl", "n2n") else "n2v_patch_shape"
     settings = {
         "train_epochs": epochs,
         "train_steps_per_epoch": steps,
         "train_seed": seed,
-        "n2v_patch_shape": None if patch is None else _numbers(patch, "--patch"),
+        patch_setting: None if patch is None else _numbers(patch, "--patch"),
+        "noise_model": noise_model,
+        "noise_level": _level(noise_level),
     }
     settings = {name: value for name, value in settings.items() if value is not None}
     if method == "structn2v":
@@ -61,13 +69,26 @@ def denoise(
         say(console, f"The model is in {save_model}.")
 
 
-def train(console, inputs, output, axes, training, device, overwrite) -> None:
+def train(console, inputs, output, axes, training, device, overwrite, pairs=None) -> None:
     """Train a model on images and keep it in a folder."""
     paths = find_inputs(inputs)
     images = read_all(paths, axes)
+    targets = None
+    if pairs:
+        if training["method"] != "n2n":
+            raise ConfigError(
+                f"--pairs are for --method n2n. Received: --method {training['method']}."
+            )
+        target_paths = find_inputs(pairs)
+        if len(target_paths) != len(paths):
+            raise ConfigError(
+                f"Every image needs one pair. Received: {len(paths)} image(s) and "
+                f"{len(target_paths)} pair(s)."
+            )
+        targets = read_all(target_paths, axes)
     _check_model_folder(output, overwrite)
     model = make_model(images, training, output, device)
-    train_model(console, model, images, output)
+    train_model(console, model, images, output, targets)
     say(console, f"The model is in {output}. Use it: n2v-tk predict IN... -m {output} -o OUT")
 
 
@@ -159,11 +180,18 @@ def make_model(images: Sequence[Image], training, folder, device):
                 f"{training['n_dim']} for a {n_dim}D model. Leave --dim out."
             )
         return go_on_with(old, _stacks(images, n_dim), folder, **training["settings"])
-    n_dim = training["n_dim"] or choose_n_dim([(i.data.shape, i.axes) for i in images])
+    shapes = [(i.data.shape, i.axes) for i in images]
+    n_dim = training["n_dim"] or choose_n_dim(shapes, training["method"])
     return new_model(_stacks(images, n_dim), training["method"], folder, **training["settings"])
 
 
-def train_model(console: Console, model, images: Sequence[Image], rescue: Path) -> None:
+def train_model(
+    console: Console,
+    model,
+    images: Sequence[Image],
+    rescue: Path,
+    pairs: Sequence[Image] | None = None,
+) -> None:
     """Train with a progress line; on Ctrl-C keep what was learned and say how to go on."""
     from ..models.one_call import train_with_validation
     from .progress import TrainingProgress
@@ -174,11 +202,12 @@ def train_model(console: Console, model, images: Sequence[Image], rescue: Path) 
     model.callbacks.append(progress)
     console.print(
         f"Training on {len(images)} image(s), {config.training_steps} steps, patches of "
-        f"{' × '.join(str(s) for s in config.n2v_patch_shape)}, {config.train_precision}.",
+        f"{' × '.join(str(s) for s in config.patch_shape)}, {config.train_precision}.",
         highlight=False,
     )
     try:
-        train_with_validation(model, _stacks(images, config.n_dim), verbose=0)
+        stacks = [None if i is None else _stacks(i, config.n_dim) for i in (images, pairs)]
+        train_with_validation(model, stacks[0], verbose=0, pairs=stacks[1])
     except KeyboardInterrupt:
         progress.close()
         _explain_interrupt(console, model, rescue)
@@ -265,3 +294,18 @@ def _numbers(text: str, option: str) -> tuple[int, ...]:
             f"{option} must be whole numbers with commas, e.g. 64,64. Received: {text!r}."
         )
     return numbers
+
+
+def _level(text: str | None):
+    """A noise level: one number, or three with commas."""
+    if text is None:
+        return None
+    try:
+        numbers = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        numbers = ()
+    if len(numbers) not in (1, 3):
+        raise ConfigError(
+            f"--noise-level must be a number, or gain,offset,read-noise. Received: {text!r}."
+        )
+    return numbers[0] if len(numbers) == 1 else numbers

@@ -27,12 +27,7 @@ def _model_rows(path):
     yield "model", describe(config)
     yield "made with", config.made_with
     yield "channels", f"{config.n_channel_in} in, {config.n_channel_out} out, axes {config.axes}"
-    norm = ", batch normalisation" if config.batch_norm else ""
-    yield (
-        "network",
-        f"U-Net of depth {config.unet_n_depth}, kernel {config.unet_kern_size}, "
-        f"{config.unet_n_first} filters at the top{norm}",
-    )
+    yield "network", _network(config)
     yield "trained", _training(config)
     yield "normalisation", _normalization(config)
     if path.is_dir():
@@ -51,10 +46,25 @@ def _model_rows(path):
     yield from ((name, str(value)) for name, value in config)
 
 
+def _network(config):
+    if config.method == "hqssl":
+        return f"blind-spot network, {config.net_width} filters in the encoder"
+    if config.method == "n2n" and config.network == "n2n":
+        return f"Noise2Noise's, {config.net_width} filters in the encoder"
+    norm = ", batch normalisation" if config.batch_norm else ""
+    return (
+        f"U-Net of depth {config.unet_n_depth}, kernel {config.unet_kern_size}, "
+        f"{config.unet_n_first} filters at the top{norm}"
+    )
+
+
 def describe(config: DenoiserConfig) -> str:
     """The method and its variant in a few words."""
     dimensions = f"{config.n_dim}D"
     probabilistic = ", probabilistic" if getattr(config, "probabilistic", False) else ""
+    if config.method == "hqssl":
+        level = "learned" if config.noise_level is None else config.noise_level
+        return f"HQ-SSL, {dimensions}, {config.noise_model} noise, level {level}"
     if config.method != "n2v":
         return f"{config.method.upper()}, {dimensions}{probabilistic}"
     name = "N2V2" if config.blurpool and config.skip_skipone else "N2V"
@@ -65,7 +75,8 @@ def describe(config: DenoiserConfig) -> str:
 
 
 def _training(config):
-    loss = f"loss {config.train_loss}, learning rate {config.train_learning_rate:g}"
+    loss = getattr(config, "train_loss", "likelihood")
+    loss = f"loss {loss}, learning rate {config.train_learning_rate:g}"
     text = (
         f"{config.train_epochs} epochs of {config.train_steps_per_epoch} steps, batches of "
         f"{config.train_batch_size}, {loss}"

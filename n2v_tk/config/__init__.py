@@ -2,6 +2,8 @@
 
 from .base import DenoiserConfig
 from .care import CAREConfig
+from .hqssl import HQSSLConfig
+from .n2n import N2NConfig
 from .n2v import N2VConfig
 
-__all__ = ["CAREConfig", "DenoiserConfig", "N2VConfig"]
+__all__ = ["CAREConfig", "DenoiserConfig", "HQSSLConfig", "N2NConfig", "N2VConfig"]

@@ -30,8 +30,8 @@ class HQSSLConfig(DenoiserConfig):
         In units of the images. Gaussian: standard deviation. Poisson: gain, grey values per
         photon, so that the variance is gain times signal. Impulse: probability of replacement.
         Camera: gain, grey value of the dark image, standard deviation of the read noise, so that
-        the variance is ``gain * (signal - offset) + read_noise**2``. None learns it from the
-        images.
+        the variance is ``gain * (signal - offset) + read_noise**2``. None learns it, beginning
+        with what `n2v_tk.estimate_noise` tells of the training images (for noise_scope 'global').
     noise_scope : {'global', 'image'}
         Where it is learned: one level for all images, or one for each by a network of its own.
     covariance : {'full', 'diagonal'}
@@ -105,6 +105,11 @@ class HQSSLConfig(DenoiserConfig):
         super().__init__(X, **settings)
         if X is not None:
             self.check_domain(images)
+
+    @property
+    def patch_shape(self) -> tuple[int, int]:
+        """Of training patches."""
+        return self.train_patch_shape
 
     @pydantic.model_validator(mode="after")
     def _check_hqssl(self):

@@ -143,6 +143,11 @@ class N2VConfig(UNetConfig):
         base.update_parameters(**{"structN2Vmask": mask.tolist(), **settings})
         return base
 
+    @property
+    def patch_shape(self) -> tuple[int, ...]:
+        """Of training patches."""
+        return self.n2v_patch_shape
+
     @pydantic.model_validator(mode="after")
     def _check_n2v(self):
         divisor = 2**self.unet_n_depth

@@ -12,9 +12,10 @@ from .base import DenoiserConfig
 from .care import CAREConfig
 from .files import method_of, read_config
 from .hqssl import HQSSLConfig
+from .n2n import N2NConfig
 from .n2v import N2VConfig
 
-CONFIGS = {config.method: config for config in (N2VConfig, CAREConfig, HQSSLConfig)}
+CONFIGS = {config.method: config for config in (N2VConfig, CAREConfig, HQSSLConfig, N2NConfig)}
 
 # beside what Keras writes into a .keras file
 CONFIG_IN_KERAS_FILE = "n2v_tk.json"

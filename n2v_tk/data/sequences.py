@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
-from ..errors import ImageError
 from ..masking.masker import BlindSpotMasker
 from .patches import Images, allowed_symmetries, as_image_list, check_patch_fits
 from .sampling import PatchSampler, ScaledImages
@@ -101,96 +100,6 @@ class N2VDataWrapper(keras.utils.PyDataset):
     def on_epoch_end(self) -> None:
         """Go on to the draws of the next epoch."""
         self.epoch += 1
-
-
-class PairDataWrapper(keras.utils.PyDataset):
-    """Random patches of pairs of images, for training with a target.
-
-    Batches are drawn as those of `N2VDataWrapper` are, from the same place in both images.
-
-    Parameters
-    ----------
-    X, Y : ndarray (S, (Z,) Y, X, C) or sequence of such
-        Images and their targets, alike in everything but channels.
-    batch_size, length : int
-        Patches per batch, batches per epoch.
-    shape : tuple of int
-        Patch, one side per spatial axis.
-    augment : bool
-        Turn and flip both patches of a pair alike, at random in the XY plane.
-    augmenter : callable, optional
-        ``augmenter(x, y)`` gives the batch to train on in place of (x, y).
-    seed : int, optional
-        Seed; None draws one.
-    scaling, target_scaling : (offset, scale), optional
-        As in `ScaledImages`.
-    **kwargs
-        `workers`, `use_multiprocessing` and `max_queue_size` of `keras.utils.PyDataset`.
-
-    Examples
-    --------
-    >>> images = np.zeros((2, 96, 96, 1))
-    >>> x, y = PairDataWrapper(images, images + 1, batch_size=4, length=10, shape=(64, 64))[0]
-    >>> x.shape, y.shape, float(y.mean())
-    ((4, 64, 64, 1), (4, 64, 64, 1), 1.0)
-    """
-
-    def __init__(
-        self,
-        X: Images,
-        Y: Images,
-        batch_size: int,
-        length: int,
-        shape: Sequence[int],
-        augment: bool = False,
-        augmenter=None,
-        seed: int | None = 0,
-        scaling=(None, None),
-        target_scaling=(None, None),
-        **kwargs,
-    ):
-        super().__init__(**kwargs)
-        X, Y = check_pairs(X, Y, len(shape))
-        check_patch_fits(X, shape)
-        self.batch_size, self.length, self.augmenter = batch_size, length, augmenter
-        self.seed = draw_seed() if seed is None else seed
-        self.epoch = 0
-        self._sampler = PatchSampler(X, shape, allowed_symmetries(shape) if augment else ())
-        self._inputs = ScaledImages(X, *scaling)
-        self._targets = ScaledImages(Y, *target_scaling)
-
-    def __len__(self) -> int:
-        """Batches per epoch."""
-        return self.length
-
-    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        """Batch ``index`` of this epoch: inputs and targets, float32 (B, (Z,) Y, X, C)."""
-        places = self._sampler.draw(self.batch_size, batch_rng(self.seed, self.epoch, index))
-        x, y = self._inputs.cut(places), self._targets.cut(places)
-        return (x, y) if self.augmenter is None else self.augmenter(x, y)
-
-    def on_epoch_end(self) -> None:
-        """Go on to the draws of the next epoch."""
-        self.epoch += 1
-
-
-def check_pairs(
-    X: Images, Y: Images, n_dim: int | None = None
-) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Images and targets as lists of 'S(Z)YXC', alike in everything but channels.
-
-    Raises
-    ------
-    ImageError
-        If they differ in number or sides.
-    """
-    X, Y = as_image_list(X, n_dim), as_image_list(Y, n_dim)
-    if [i.shape[:-1] for i in X] != [i.shape[:-1] for i in Y]:
-        raise ImageError(
-            "Every image needs a target of the same size. Received: shapes "
-            f"{[tuple(i.shape) for i in X][:8]} and {[tuple(i.shape) for i in Y][:8]}."
-        )
-    return X, Y
 
 
 def batch_rng(seed: int, epoch: int, index: int) -> np.random.Generator:

@@ -24,6 +24,11 @@ def export_model(
 ) -> Path:
     """Write a trained model for another program; see `Denoiser.export`."""
     export = exporter(kind)
+    if kind not in model.formats:
+        raise ExportError(
+            f"A model of {type(model).__name__} is exported to {' or '.join(model.formats)}. "
+            f"Received: {kind!r}, which cannot hold it."
+        )
     if not model.trained:
         raise ExportError(
             f"The model has no trained weights to export. Received: {model!r}. Train it, or load "

@@ -41,20 +41,21 @@ def raw_pixels_function(model, network: keras.Model) -> Callable[[tf.Tensor], di
     """
     config = model.config
     n_out = config.n_channel_out
-    back = config.normalization != "none" and config.n_channel_in == n_out
+    back = config.n_channel_in == n_out
 
     def denoise(image):
         offset, scale = statistics(model, image)
-        x = (image - offset) / scale
-        sides = tf.shape(x)[1:-1]
-        starts = []
+        normalized = (image - offset) / scale
+        x, sides, starts = normalized, tf.shape(image)[1:-1], []
         for axis in range(1, config.n_dim + 1):
-            x, start = _pad_by_reflection(x, axis, model.divisor)
+            pad = _pad_by_reflection if model.padding == "reflect" else _pad_by_zeros
+            x, start = pad(x, axis, model.divisor)
             starts.append(start)
         x = network(x, training=False)
         x = tf.slice(x, [0, *starts, 0], tf.concat([[-1], sides, [-1]], 0))
         x.set_shape([None] * (config.n_dim + 1) + [network.output_shape[-1]])
-        mean = x[..., :n_out]
+        finish = getattr(model, "result_in_graph", None)
+        mean = x[..., :n_out] if finish is None else finish(normalized, x)
         mean = mean * scale + offset if back else mean
         if not getattr(config, "probabilistic", False):
             return {"output": mean}
@@ -72,16 +73,11 @@ def input_spec(model, name: str = "input") -> tf.TensorSpec:
 
 def statistics(model, image: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Offset and scale of a batch, that broadcast to it."""
-    normalization = model.config.normalization
-    if normalization == "dataset":
-        return tuple(
-            tf.constant(np.array(values, np.float64).astype(np.float32))
-            for values in (model.config.means, model.config.stds)
-        )
-    if normalization == "none":
-        return tf.constant(0.0), tf.constant(1.0)
+    fixed = model.fixed_scaling()
+    if fixed is not None:
+        return tuple(tf.constant(np.asarray(values, np.float32)) for values in fixed)
     axes = list(range(1, model.config.n_dim + 1))
-    if normalization == "image":
+    if model.config.normalization == "image":
         offset = tf.reduce_mean(image, axes, keepdims=True)
         scale = tf.sqrt(tf.reduce_mean(tf.square(image - offset), axes, keepdims=True))
     else:
@@ -113,9 +109,21 @@ def _percentiles(image, percentiles):
 def _pad_by_reflection(x, axis, divisor):
     """Pad an axis to a multiple of the divisor as `numpy.pad` reflects, also far past the edge."""
     side = tf.shape(x)[axis]
-    # nothing negative here: ONNX takes other remainders of that
-    missing = (divisor - side % divisor) % divisor
-    before = missing // 2
+    before, missing = _missing(side, divisor)
     period = tf.maximum(2 * (side - 1), 1)
     index = tf.abs(tf.range(side + missing) - before) % period
     return tf.gather(x, tf.minimum(index, period - index), axis=axis), before
+
+
+def _pad_by_zeros(x, axis, divisor):
+    """Pad an axis to a multiple of the divisor with the mean of normalised images."""
+    before, missing = _missing(tf.shape(x)[axis], divisor)
+    padding = [[0, 0] for _ in x.shape]
+    padding[axis] = [before, missing - before]
+    return tf.pad(x, padding), before
+
+
+def _missing(side, divisor):
+    """Pixels to add before, and in all; nothing negative, of which ONNX takes other remainders."""
+    missing = (divisor - side % divisor) % divisor
+    return missing // 2, missing

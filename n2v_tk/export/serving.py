@@ -104,7 +104,8 @@ def _save(model, folder):
 def _tiling(model):
     """What a client must know to cut an image so that the result equals that of the whole."""
     reach = np.array(model.reach, np.int32)
-    by_image = model.config.normalization in ("image", "percentile")
+    # statistics of an image, its noise level, or zeros around it cannot be told from its parts
+    by_image = model.fixed_scaling() is None or model.padding != "reflect"
 
     def tiling():
         return {

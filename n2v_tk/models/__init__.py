@@ -5,6 +5,10 @@ from importlib import import_module
 _LAZY = {
     "CARE": ".care",
     "CAREConfig": "..config.care",
+    "HQSSL": ".hqssl",
+    "HQSSLConfig": "..config.hqssl",
+    "N2N": ".n2n",
+    "N2NConfig": "..config.n2n",
     "N2V": ".n2v",
     "N2VConfig": "..config.n2v",
     "load_model": ".loading",

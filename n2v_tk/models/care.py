@@ -6,8 +6,8 @@ import keras
 import numpy as np
 
 from ..config.care import CAREConfig
+from ..data.pairs import PairDataWrapper, check_pairs
 from ..data.patches import check_patch_fits
-from ..data.sequences import PairDataWrapper, check_pairs
 from ..errors import ConfigError, ImageError
 from ..losses import PAIR_LOSSES
 from ..nets.unet import build_unet, network_options

@@ -14,7 +14,12 @@ from ..errors import ModelFolderError
 from ..training.checkpoints import load_weights
 from .base import Denoiser
 
-METHODS = {"n2v": (".n2v", "N2V"), "care": (".care", "CARE"), "hqssl": (".hqssl", "HQSSL")}
+METHODS = {
+    "n2v": (".n2v", "N2V"),
+    "care": (".care", "CARE"),
+    "hqssl": (".hqssl", "HQSSL"),
+    "n2n": (".n2n", "N2N"),
+}
 
 _WEIGHTS_IN_KERAS_FILE = "model.weights.h5"
 

@@ -9,14 +9,25 @@ import keras
 import numpy as np
 
 from ..axes import StackLayout, normalize_axes
+from ..config.hqssl import HQSSLConfig
+from ..config.n2n import N2NConfig
 from ..config.n2v import N2VConfig
 from ..data.patches import as_image_list, check_patch_fits, hold_out
 from ..errors import ConfigError, ImageError, ModelFolderError
 from ..normalization import check_image, result_dtype
 from .base import Denoiser
+from .hqssl import HQSSL
+from .n2n import N2N
 from .n2v import N2V
 
-METHODS = {"n2v": N2VConfig, "n2v2": N2VConfig.n2v2, "structn2v": N2VConfig.struct}
+METHODS = {
+    "n2v": N2VConfig,
+    "n2v2": N2VConfig.n2v2,
+    "structn2v": N2VConfig.struct,
+    "hqssl": HQSSLConfig,
+    "n2n": N2NConfig,
+}
+MODELS = {"n2v": N2V, "hqssl": HQSSL, "n2n": N2N}
 
 # Planes fewer than these are denoised one by one: a 3D network needs depth to see anything.
 LEAST_PLANES = 8
@@ -37,6 +48,13 @@ _KEPT = (
     "train_keep", "train_loss",
 )  # fmt: skip
 _RECIPE_3D = {"train_batch_size": 4, "train_steps_per_epoch": 40}
+# of networks that pool five times; patches are large, and fewer
+_RECIPE_LARGE = {
+    "train_learning_rate": 1e-3,
+    "train_epochs": 20,
+    "train_steps_per_epoch": 100,
+    "train_patch_shape": (128, 128),
+}
 # every blind spot hides a whole line
 _RECIPE_STRUCT = {"n2v_perc_pix": 1.0}
 
@@ -62,10 +80,12 @@ def denoise(
         Noisy image in its own units, any real dtype.
     axes : str, optional
         Letters of 'STCZYX', one per dimension. Needed unless `image` has two dimensions ('YX').
-    method : {'n2v', 'n2v2', 'structn2v'}
+    method : {'n2v', 'n2v2', 'structn2v', 'hqssl', 'n2n'}
         'n2v' for noise that is independent from pixel to pixel; 'n2v2' for the same where 'n2v'
         leaves a checkerboard pattern; 'structn2v' for noise that runs along lines: give `axis`
-        ('X' by default) and `length` (odd, 11 pixels by default), or `structN2Vmask`.
+        ('X' by default) and `length` (odd, 11 pixels by default), or `structN2Vmask`; 'hqssl' for
+        independent noise of a known kind: give `noise_model` and, if it is known, `noise_level`;
+        'n2n' for repeated frames of a still scene, along T or S.
     n_dim : {2, 3}, optional
         Train a network for planes or for volumes. Default: 3 with at least 8 planes along Z.
     seed : int, optional
@@ -79,11 +99,11 @@ def denoise(
     return_model : bool
         Return the trained model too.
     **settings
-        Any setting of `N2VConfig`, e.g. ``train_epochs=40``.
+        Any setting of `N2VConfig`, `HQSSLConfig` or `N2NConfig`, e.g. ``train_epochs=40``.
 
     Returns
     -------
-    ndarray of the shape of `image`, or (ndarray, N2V)
+    ndarray of the shape of `image`, or (ndarray, model)
 
     Raises
     ------
@@ -103,17 +123,20 @@ def denoise(
     result_dtype(dtype, image.dtype)
     if n_dim not in (None, 2, 3):
         raise ConfigError(f"n_dim must be 2 or 3. Received: {n_dim}.")
-    n_dim = choose_n_dim([(image.shape, axes)]) if n_dim is None else n_dim
+    n_dim = choose_n_dim([(image.shape, axes)], method) if n_dim is None else n_dim
     stack = StackLayout.of(image, axes, n_dim).to_stack(image)
-    config = make_config([stack], method, train_seed=seed, **settings)
-    model = N2V(config, basedir=None)
+    model = new_model([stack], method, None, train_seed=seed, **settings)
     train_with_validation(model, [stack], verbose=verbose)
-    result = model.predict(image, axes, tta=tta, dtype=dtype)
+    result = model.predict(image, axes, dtype=dtype, tta=tta)
     return (result, model) if return_model else result
 
 
-def choose_n_dim(shapes_and_axes: Sequence[tuple[tuple[int, ...], str]]) -> int:
-    """2 or 3: whether all images have planes enough along Z for a 3D network."""
+def choose_n_dim(
+    shapes_and_axes: Sequence[tuple[tuple[int, ...], str]], method: str = "n2v"
+) -> int:
+    """2 or 3: whether all images have planes enough along Z for a 3D network of the method."""
+    if method == "hqssl":
+        return 2
     for shape, axes in shapes_and_axes:
         axes = normalize_axes(axes, len(shape))
         if "Z" not in axes or shape[axes.index("Z")] < LEAST_PLANES:
@@ -121,19 +144,32 @@ def choose_n_dim(shapes_and_axes: Sequence[tuple[tuple[int, ...], str]]) -> int:
     return 3
 
 
-def make_config(images: Sequence[np.ndarray], method: str = "n2v", **settings) -> N2VConfig:
+def make_config(
+    images: Sequence[np.ndarray], method: str = "n2v", **settings
+) -> N2VConfig | HQSSLConfig | N2NConfig:
     """Settings that work for most images, with patches that fit them.
 
     Parameters
     ----------
     images : sequence of ndarray (S, (Z,) Y, X, C)
-    method : {'n2v', 'n2v2', 'structn2v'}
+    method : {'n2v', 'n2v2', 'structn2v', 'hqssl', 'n2n'}
     **settings
         In place of ours; for 'structn2v' also `axis` and `length`.
     """
     if method not in METHODS:
         raise ConfigError(f"method must be one of {', '.join(METHODS)}. Received: {method!r}.")
     images = as_image_list(images)
+    if method in ("hqssl", "n2n"):
+        recipe = dict(_RECIPE_LARGE)
+        sides = [min(i.shape[axis] for i in images) for axis in (-3, -2)]
+        if images[0].ndim == 5 or min(sides) < 128:
+            # the config finds what fits
+            del recipe["train_patch_shape"]
+        return METHODS[method](images, **{**recipe, **settings})
+    return _n2v_config(images, method, settings)
+
+
+def _n2v_config(images, method, settings):
     n_dim = images[0].ndim - 2
     recipe = dict(_RECIPE)
     if n_dim == 3:
@@ -153,17 +189,37 @@ def make_config(images: Sequence[np.ndarray], method: str = "n2v", **settings) -
 
 
 def train_with_validation(
-    model: N2V, images: Sequence[np.ndarray], verbose: int | str = "auto"
+    model: N2V | HQSSL | N2N,
+    images: Sequence[np.ndarray],
+    verbose: int | str = "auto",
+    pairs: Sequence[np.ndarray] | None = None,
 ) -> keras.callbacks.History:
     """Train on images of which a tenth is kept for validation (`n2v_tk.data.patches.hold_out`).
 
     Images too small to be split are validated on as a whole, with blind spots of their own.
+
+    Parameters
+    ----------
+    model : Denoiser
+    images : sequence of ndarray (S, (Z,) Y, X, C)
+        For Noise2Noise without `pairs`, the samples of each are repeated frames of one scene, all
+        of which are trained on.
+    verbose : {'auto', 0, 1, 2}
+    pairs : sequence of ndarray, optional
+        For Noise2Noise: of the same scenes.
     """
     images = as_image_list(images)
-    training, validation = hold_out(
-        images, model.config.n2v_patch_shape, 0.1, model.config.train_seed
+    config = model.config
+    if config.method == "n2n" and pairs is None:
+        return model.train_on_frames(images, verbose=verbose)
+    # images of one size are split alike
+    training, validation = hold_out(images, config.patch_shape, 0.1, config.train_seed)
+    if pairs is None:
+        return model.train(training, validation or images, verbose=verbose)
+    targets, held_out = hold_out(pairs, config.patch_shape, 0.1, config.train_seed)
+    return model.train(
+        training, targets, (validation, held_out) if validation else None, verbose=verbose
     )
-    return model.train(training, validation or images, verbose=verbose)
 
 
 def new_model(
@@ -171,7 +227,7 @@ def new_model(
     method: str,
     folder: str | os.PathLike | None,
     **settings,
-) -> N2V:
+) -> N2V | HQSSL | N2N:
     """An untrained model with settings that work for most images, in `folder` or in memory."""
     return _in_folder(make_config(images, method, **settings), folder)
 
@@ -228,9 +284,9 @@ def go_on_with(
 
 def _in_folder(config, folder):
     if folder is None:
-        return N2V(config, basedir=None)
+        return MODELS[config.method](config, basedir=None)
     folder = os.path.abspath(folder)
-    return N2V(config, os.path.basename(folder), os.path.dirname(folder))
+    return MODELS[config.method](config, os.path.basename(folder), os.path.dirname(folder))
 
 
 def _patch_for(images, n_dim, divisor):

@@ -29,6 +29,8 @@ class Predicting:
 
     # what lies beyond the edge where sides are brought to multiples of the divisor
     padding = "reflect"
+    # formats that `export` can write
+    formats = ("serving", "fiji", "fiji-n2v", "bioimageio", "onnx", "keras")
     # pixels of a tile, halo included; None is the predictor's own
     tile_pixels: int | None = None
     # what normalization='percentile' brings to 0 and 1
@@ -197,13 +199,21 @@ class Predicting:
         """Mask that limits the turns of test-time augmentation."""
         return None
 
-    def _scaling(self, image):
-        """Offset and scale of one image ((Z,) Y, X, C), each (C,)."""
+    def fixed_scaling(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """Offset and scale (C,) that normalise every image, or None if each has its own."""
+        n_channels = self.config.n_channel_in
         if self.config.normalization == "dataset":
+            if self.config.means is None:
+                return np.zeros(n_channels), np.ones(n_channels)
             return np.array(self.config.means, float), np.array(self.config.stds, float)
         if self.config.normalization == "none":
-            return np.zeros(image.shape[-1]), np.ones(image.shape[-1])
-        return image_statistics(image, self.config.normalization)
+            return np.zeros(n_channels), np.ones(n_channels)
+        return None
+
+    def _scaling(self, image):
+        """Offset and scale of one image ((Z,) Y, X, C), each (C,)."""
+        fixed = self.fixed_scaling()
+        return image_statistics(image, self.config.normalization) if fixed is None else fixed
 
     def _predictor(self, precision):
         if precision is None:

@@ -379,3 +379,57 @@ def test_convert(run, noisy, tmp_path):
         assert code == 1
         assert "already" in text
     assert run("convert", LEGACY / "n2v2", folder, "--overwrite")[0] == 0
+
+
+def test_hqssl(run, noisy, tmp_path):
+    code, text = run("train", noisy, "-o", tmp_path / "m", "--method", "hqssl", "--noise-level",
+                     "100", "--patch", "64,64", *QUICK)  # fmt: skip
+    assert code == 0, text
+    assert "HQ-SSL, 2D, gaussian noise, level 100.0" in run("info", tmp_path / "m")[1]
+    code, text = run("predict", noisy, "-m", tmp_path / "m", "-o", tmp_path / "out.tif")
+    assert code == 0, text
+    assert read_image(tmp_path / "out.tif").data.shape == (72, 80)
+    code, text = run("predict", noisy, "-m", tmp_path / "m", "-o", tmp_path / "b.tif", "--tta")
+    assert code == 1
+    assert "tta=True" in text
+    for options, words in (
+        (["--noise-level", "a"], "gain,offset,read-noise"),
+        (["--noise-level", "-3"], "a number above 0"),
+        (["--noise-model", "salt"], "noise_model"),
+    ):
+        code, text = run("train", noisy, "-o", tmp_path / "n", "--method", "hqssl", *options)
+        assert code == 1
+        assert words in text
+    code, text = run("train", noisy, "-o", tmp_path / "n", "--noise-level", "3")
+    assert code == 1
+    assert "--method hqssl" in text
+
+
+def test_n2n_with_pairs_and_frames(run, rng, tmp_path):
+    clean = 1000 + 300 * np.sin(np.arange(96) / 5)[:, None] * np.ones((96, 96))
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        for i in range(2):
+            frame = (clean + rng.normal(0, 50, clean.shape)).astype("uint16")
+            tifffile.imwrite(tmp_path / folder / f"{i}.tif", frame)
+    quick = ["--patch", "32,32", *QUICK]
+    code, text = run("train", tmp_path / "a", "--pairs", tmp_path / "b", "--method", "n2n", "-o",
+                     tmp_path / "m", *quick)  # fmt: skip
+    assert code == 0, text
+    assert "N2N, 2D" in run("info", tmp_path / "m")[1]
+    code, text = run("train", tmp_path / "a", "--pairs", tmp_path / "b" / "0.tif", "--method",
+                     "n2n", "-o", tmp_path / "n", *quick)  # fmt: skip
+    assert code == 1
+    assert "Every image needs one pair" in text
+    code, text = run("train", tmp_path / "a", "--pairs", tmp_path / "b", "-o", tmp_path / "n")
+    assert code == 1
+    assert "--method n2n" in text
+    frames = np.stack([clean + rng.normal(0, 50, clean.shape) for _ in range(3)])
+    tifffile.imwrite(tmp_path / "t.tif", frames.astype("uint16"), imagej=True,
+                     metadata={"axes": "TYX"})  # fmt: skip
+    code, text = run("denoise", tmp_path / "t.tif", "--method", "n2n", "-o", tmp_path / "o.tif",
+                     *quick)  # fmt: skip
+    assert code == 0, text
+    code, text = run("denoise", tmp_path / "a", "--method", "n2n", "-o", tmp_path / "o", *quick)
+    assert code == 1
+    assert "two frames at least" in text

@@ -1,0 +1,131 @@
+"""Settings of Noise2Noise."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+import pydantic
+from pydantic import Field, PositiveInt
+
+from ..errors import ConfigError, ImageError
+from .unet import UNetConfig
+
+# the paper's network pools five times by two
+_PAPER_DIVISOR = 32
+
+
+class N2NConfig(UNetConfig):
+    """Settings of a Noise2Noise model.
+
+    Parameters
+    ----------
+    X : ndarray (S, (Z,) Y, X, C) or sequence of such, optional
+        Noisy images, or clean ones to which training adds noise; their mean and standard
+        deviation normalise images and targets alike.
+    network : {'n2n', 'unet'}
+        The paper's, in 2D, or the U-Net of N2V as the `unet_` settings say. Default: the paper's
+        in 2D.
+    net_width : int
+        Filters of the paper's encoder (48).
+    train_loss : {'mse', 'mae', 'l0', 'hdr', 'masked_mse'}
+        What the result is of what the targets say: their mean (mse), median (mae) or most
+        frequent value ('l0', annealed from mse); the mean with errors relative to brightness
+        ('hdr', for linear light without normalisation); the mean over pixels that are there
+        ('masked_mse', with noise that takes pixels away).
+    train_patch_shape : tuple of int, optional
+        Random patches, sides divisible by 32 (the paper's network) or ``2**unet_n_depth``.
+        Default: 256 (64 in 3D), or what the images allow.
+    train_augment : bool
+        Turn and flip both images of a pair alike, at random.
+    **settings
+        Those of `UNetConfig` and `DenoiserConfig`. Defaults here: batches of 4, learning rate 3e-4
+        that falls over the last 30 % of the steps, and 0.99 for Adam's second momentum (the
+        paper's).
+
+    Raises
+    ------
+    ConfigError
+        For unknown settings (the nearest known one is named) and invalid values.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> X = np.random.default_rng(0).normal(100, 10, (4, 96, 128, 1))
+    >>> N2NConfig(X).train_patch_shape, N2NConfig(X, network="unet").train_patch_shape
+    ((96, 128), (96, 128))
+    """
+
+    network: Literal["n2n", "unet"] = "n2n"
+    net_width: Annotated[int, Field(ge=3, le=512, multiple_of=3)] = 48
+    train_loss: Literal["mse", "mae", "l0", "hdr", "masked_mse"] = "mse"
+    train_patch_shape: tuple[PositiveInt, ...] = (256, 256)
+
+    normalization: Literal["dataset", "none"] = "dataset"
+    batch_norm: bool = True
+    unet_kern_size: Annotated[int, Field(ge=1)] = 3
+    train_batch_size: PositiveInt = 4
+    train_learning_rate: Annotated[float, Field(gt=0)] = 3e-4
+    train_schedule: Literal["plateau", "cosine", "ramps"] = "ramps"
+    train_ramps: tuple[float, float] = (0.0, 0.3)
+    train_betas: tuple[float, float] = (0.9, 0.99)
+
+    method: ClassVar[str] = "n2n"
+
+    def __init__(self, X=None, **settings):
+        images = None if X is None else [X] if hasattr(X, "ndim") else list(X)
+        n_dim = settings.get("n_dim", 2) if not images else images[0].ndim - 2
+        if n_dim == 3:
+            settings = {"network": "unet", "train_patch_shape": (16, 64, 64)} | settings
+        if images and all(image.ndim == n_dim + 2 for image in images):
+            default = (16, 64, 64) if n_dim == 3 else (256, 256)
+            if settings.get("train_patch_shape", default) == default:
+                divisor = _PAPER_DIVISOR
+                if settings.get("network", "n2n") == "unet":
+                    divisor = 2 ** settings.get("unet_n_depth", 2)
+                settings["train_patch_shape"] = _patch_for(images, default, divisor)
+        super().__init__(images, **settings)
+
+    @property
+    def divisor(self) -> int:
+        """What sides must be divisible by."""
+        return _PAPER_DIVISOR if self.network == "n2n" else 2**self.unet_n_depth
+
+    @property
+    def patch_shape(self) -> tuple[int, ...]:
+        """Of training patches."""
+        return self.train_patch_shape
+
+    @pydantic.model_validator(mode="after")
+    def _check_n2n(self):
+        shape = self.train_patch_shape
+        if len(shape) != self.n_dim or any(side % self.divisor for side in shape):
+            raise ConfigError(
+                f"train_patch_shape needs {self.n_dim} sides divisible by {self.divisor}. "
+                f"Received: {shape}."
+            )
+        if self.network == "n2n" and self.n_dim != 2:
+            raise ConfigError(
+                f"The paper's network is for planes. Received: network='n2n', n_dim={self.n_dim}. "
+                "Set network='unet'."
+            )
+        if self.probabilistic:
+            raise ConfigError(
+                "Noise2Noise predicts images, not distributions. Received: probabilistic=True."
+            )
+        if self.train_loss == "hdr" and self.normalization != "none":
+            raise ConfigError(
+                "The loss 'hdr' is relative to brightness, which normalised images have lost. "
+                f"Received: normalization={self.normalization!r}. Set normalization='none'."
+            )
+        return self
+
+
+def _patch_for(images, wanted, divisor):
+    smallest = [min(i.shape[axis + 1] for i in images) for axis in range(len(wanted))]
+    patch = tuple(min(w, s) // divisor * divisor for w, s in zip(wanted, smallest, strict=True))
+    if not all(patch):
+        raise ImageError(
+            f"Images must have at least {divisor} pixels along every axis for this network. "
+            f"Received: sides {tuple(smallest)}. Use network='unet' with a smaller unet_n_depth."
+        )
+    return patch

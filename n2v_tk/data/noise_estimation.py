@@ -1,0 +1,176 @@
+"""How noisy an image is, told from the image alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..axes import StackLayout, normalize_axes
+from ..errors import ImageError
+from ..normalization import check_image
+
+# second differences along both axes: blind to planes, of unit variance on white noise
+_WEIGHTS = np.outer([1.0, -2.0, 1.0], [1.0, -2.0, 1.0]) / 6.0
+_BLOCK = 8
+_LEAST_BLOCKS = 64
+# blocks with little structure: this share of the smoothest at every brightness
+_SMOOTHEST = 0.25
+_BINS = 24
+
+
+@dataclass(frozen=True)
+class NoiseEstimate:
+    """Noise of an image.
+
+    Parameters
+    ----------
+    sigma : float
+        Standard deviation, over the whole image, in grey values.
+    gain : float
+        Slope of the variance over the signal: grey values per photo-electron. 0 where the noise
+        does not grow with the signal.
+    offset : float
+        Grey value where the variance of shot noise begins, if there is no read noise: where the
+        line of variance over signal meets zero. NaN without a slope.
+    variance_at_zero : float
+        Variance at grey value 0, on that line; below 0 with an offset.
+    """
+
+    sigma: float
+    gain: float
+    offset: float
+    variance_at_zero: float
+
+    def camera(self, offset: float | None = None) -> tuple[float, float, float]:
+        """Gain, offset and read noise, as `HQSSLConfig` takes them for the noise model 'camera'.
+
+        Parameters
+        ----------
+        offset : float, optional
+            Grey value of the dark camera, if it is known. An image does not tell offset and
+            read noise apart; without it there is no read noise.
+        """
+        if self.gain <= 0:
+            return (1e-6 * self.sigma, 0.0 if offset is None else offset, self.sigma)
+        if offset is None:
+            return (self.gain, self.offset, 0.0)
+        read = max(0.0, self.variance_at_zero + self.gain * offset)
+        return (self.gain, offset, float(np.sqrt(read)))
+
+
+def estimate_noise(image: np.ndarray, axes: str | None = None) -> NoiseEstimate:
+    """Estimate noise that is independent from pixel to pixel.
+
+    Second differences hold noise and little else; their spread in small blocks, of those blocks
+    at every brightness where it is least, gives the variance over the signal (the photon transfer
+    curve). A line through it has the camera's gain as its slope.
+
+    Parameters
+    ----------
+    image : ndarray
+        Noisy image, any axes; planes are taken together, channels too.
+    axes : str, optional
+        Letters of 'STCZYX'. Default: the last two are Y and X.
+
+    Returns
+    -------
+    NoiseEstimate
+
+    Raises
+    ------
+    ImageError
+        If the image has too few pixels.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> estimate = estimate_noise(rng.normal(100, 5, (256, 256)))
+    >>> round(estimate.sigma, 1)
+    5.0
+    """
+    image = np.asanyarray(image)
+    check_image(image)
+    if axes is not None:
+        axes = normalize_axes(axes, image.ndim)
+        stack = StackLayout.of(image, axes, 2).to_stack(image)
+        planes = np.moveaxis(stack, -1, 1).reshape(-1, *stack.shape[1:3])
+    else:
+        planes = image.reshape(-1, *image.shape[-2:])
+    means, variances = _blocks(np.asarray(planes, np.float64))
+    if len(means) < _LEAST_BLOCKS:
+        raise ImageError(
+            f"Too few pixels to tell the noise from. Received: shape {image.shape}. "
+            f"{_LEAST_BLOCKS} blocks of {_BLOCK} x {_BLOCK} pixels are needed."
+        )
+    signal, variance, counts = _photon_transfer(means, variances)
+    gain, at_zero = _line(signal, variance, counts)
+    at_mean = max(gain * means.mean() + at_zero, 0.0)
+    return NoiseEstimate(
+        sigma=float(np.sqrt(at_mean)),
+        gain=float(gain),
+        offset=float(-at_zero / gain) if gain > 0 else float("nan"),
+        variance_at_zero=float(at_zero),
+    )
+
+
+def _blocks(planes):
+    """Mean and variance of the noise in blocks, (N,) each."""
+    from scipy.ndimage import convolve
+
+    means, variances = [], []
+    for plane in planes:
+        residual = convolve(plane, _WEIGHTS)[1:-1, 1:-1]
+        cut = [s // _BLOCK * _BLOCK for s in residual.shape]
+        shape = (cut[0] // _BLOCK, _BLOCK, cut[1] // _BLOCK, _BLOCK)
+        inside = plane[1:-1, 1:-1][: cut[0], : cut[1]].reshape(shape)
+        residual = residual[: cut[0], : cut[1]].reshape(shape)
+        means.append(inside.mean(axis=(1, 3)).ravel())
+        variances.append(np.mean(residual**2, axis=(1, 3)).ravel())
+    return np.concatenate(means), np.concatenate(variances)
+
+
+def _photon_transfer(means, variances):
+    """Signal, variance and number of blocks in bins of brightness.
+
+    In every bin the variances of the smoothest blocks count, brought to the mean of all by what
+    pure noise would show there.
+    """
+    order = np.argsort(means)
+    groups = np.array_split(order, max(1, min(_BINS, len(means) // _LEAST_BLOCKS)))
+    bias = _bias_of_smoothest()
+    signal, variance, counts = [], [], []
+    for group in groups:
+        smooth = np.sort(variances[group])[: max(4, int(_SMOOTHEST * len(group)))]
+        signal.append(means[group].mean())
+        variance.append(smooth.mean() / bias)
+        counts.append(len(group))
+    return np.array(signal), np.array(variance), np.array(counts)
+
+
+def _bias_of_smoothest():
+    """Mean variance of the smoothest blocks of white noise of variance 1."""
+    from scipy.ndimage import convolve
+
+    rng = np.random.default_rng(0)
+    side = 64 * _BLOCK
+    residual = convolve(rng.standard_normal((side, side)), _WEIGHTS)
+    blocks = residual.reshape(64, _BLOCK, 64, _BLOCK)
+    variances = np.sort(np.mean(blocks**2, axis=(1, 3)).ravel())
+    return variances[: int(_SMOOTHEST * len(variances))].mean()
+
+
+def _line(signal, variance, counts):
+    """Slope, not negative, and value at 0 of variance over signal; outliers count less."""
+    if len(signal) < 3 or np.ptp(signal) < 1e-9 * max(1.0, np.abs(signal).max()):
+        return 0.0, float(np.average(variance, weights=counts))
+    weights = counts / np.maximum(variance, variance.mean() * 1e-3) ** 2
+    for _ in range(5):
+        slope, at_zero = np.polyfit(signal, variance, 1, w=np.sqrt(weights))
+        residual = np.abs(variance - slope * signal - at_zero)
+        typical = max(np.median(residual), 1e-12)
+        weights = counts / np.maximum(variance, variance.mean() * 1e-3) ** 2
+        weights = weights / np.maximum(1.0, residual / (2 * typical))
+    if slope <= 0:
+        return 0.0, float(np.average(variance, weights=weights))
+    return float(slope), float(at_zero)
