@@ -78,6 +78,7 @@ def test_bsd68(legacy, tmp_path, rng):
     assert np.allclose(again.predict(noisy, "YX"), denoised, rtol=1e-3, atol=0.1)
 
 
+@pytest.mark.slow
 def test_sem(legacy, tmp_path, rng):
     """Two large grey images, one for training and one for validation."""
     from csbdeep.io import save_tiff_imagej_compatible
@@ -107,6 +108,7 @@ def test_sem(legacy, tmp_path, rng):
     assert np.array_equal(tifffile.imread(tmp_path / "pred.tif"), pred)
 
 
+@pytest.mark.slow
 def test_rgb(legacy, tmp_path, rng):
     """One colour PNG, scaled to 0 to 1, its alpha channel dropped."""
     from matplotlib.image import imread, imsave
@@ -136,6 +138,7 @@ def test_rgb(legacy, tmp_path, rng):
     assert gain(clean, image, pred) > 1.3
 
 
+@pytest.mark.slow
 def test_3d(legacy, tmp_path, rng):
     """One volume, predicted in tiles and written with axes."""
     from n2v.internals.N2V_DataGenerator import N2V_DataGenerator

@@ -15,6 +15,10 @@ SMALL = {"net_width": 4, "train_patch_shape": (32, 32), "train_batch_size": 2, "
          "train_epochs": 1, "train_steps_per_epoch": 2}  # fmt: skip
 
 
+def slow(*values):
+    return pytest.param(*values, marks=pytest.mark.slow)
+
+
 @pytest.mark.parametrize(
     ("channels", "n_out", "count"),
     [(3, 9, 1_269_129), (3, 6, 1_268_838), (3, 3, 1_268_547), (1, 2, 1_265_858),
@@ -113,10 +117,10 @@ def smooth(rng, n=6, side=96, channels=1):
     ("kind", "noise", "level", "channels"),
     [
         ("gaussian", Gaussian(25.0), None, 1),
-        ("gaussian", Gaussian(25.0), 25.0, 3),
-        ("poisson", Poisson(0.1), 10.0, 1),
-        ("impulse", Impulse(0.3, 0.0, 255.0), 0.3, 3),
-        ("camera", Poisson(0.1), (10.0, 0.0, 1.0), 1),
+        slow("gaussian", Gaussian(25.0), 25.0, 3),
+        slow("poisson", Poisson(0.1), 10.0, 1),
+        slow("impulse", Impulse(0.3, 0.0, 255.0), 0.3, 3),
+        slow("camera", Poisson(0.1), (10.0, 0.0, 1.0), 1),
     ],
 )
 def test_it_denoises(kind, noise, level, channels, rng):

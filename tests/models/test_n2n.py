@@ -69,10 +69,10 @@ def test_clean_images_and_a_noise_model(rng):
 @pytest.mark.parametrize(
     ("loss", "noise", "settings"),
     [
-        ("mae", Impulse(0.2, 0.0, 255.0), {}),
+        pytest.param("mae", Impulse(0.2, 0.0, 255.0), {}, marks=pytest.mark.slow),
         ("l0", Impulse(0.3, 0.0, 255.0), {}),
         ("masked_mse", Bernoulli(0.4), {}),
-        ("hdr", Gaussian(20.0), {"normalization": "none"}),
+        pytest.param("hdr", Gaussian(20.0), {"normalization": "none"}, marks=pytest.mark.slow),
     ],
 )
 def test_losses_train(loss, noise, settings):

@@ -36,6 +36,7 @@ def test_a_micrograph_gets_better(noisy_cell, method, dtype, steps):
     assert error(result, truth) < error(image, truth) / 3
 
 
+@pytest.mark.slow
 def test_channels_and_time_get_better(noisy_cell):
     clean, _ = noisy_cell
     truth = np.stack([clean, clean[::-1]], axis=-1)[None].repeat(2, axis=0)
@@ -47,6 +48,7 @@ def test_channels_and_time_get_better(noisy_cell):
         )
 
 
+@pytest.mark.slow
 def test_a_volume_gets_better(noisy_cell):
     clean, _ = noisy_cell
     truth = np.repeat(clean[None, 40:104, 40:104], 8, axis=0)
