@@ -1,6 +1,7 @@
 """What all tests share."""
 
 import os
+import sys
 
 # before any backend is imported; one thread of nothing but the CPU gives the same result again
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
@@ -30,13 +31,31 @@ def _forget_networks():
     """What networks of one module leave in Keras' and TensorFlow's global state slows the next."""
     yield
     import gc
-    import sys
 
     if "keras" in sys.modules:
         import keras
 
         keras.backend.clear_session()
         gc.collect()
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """Run `n2v-tk ARGUMENTS` here: exit code and everything it printed."""
+    from n2v_tk import cli
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["n2v-tk", *map(str, arguments)])
+        monkeypatch.setenv("COLUMNS", "200")
+        try:
+            cli.main()
+            code = 0
+        except SystemExit as stop:
+            code = stop.code or 0
+        printed = capsys.readouterr()
+        return code, " ".join((printed.out + printed.err).split())
+
+    return run
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ from pydantic import Field, PositiveInt
 from ..errors import ConfigError, ImageError
 from .base import DenoiserConfig
 
-NOISE_MODELS = ("gaussian", "poisson", "impulse", "camera")
 # the network pools five times by two
 DIVISOR = 32
 

@@ -382,8 +382,3 @@ class ServedModel:
             halos=[Halo(int(left), int(right), divisor) for left, right in tiling["reach"]],
             whole_images_only=bool(tiling["whole_images_only"]),
         )
-
-
-def is_address(text: str) -> bool:
-    """Whether a text names a model on a server."""
-    return str(text).startswith("grpc:")

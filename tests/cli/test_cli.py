@@ -7,28 +7,9 @@ import numpy as np
 import pytest
 import tifffile
 
-from n2v_tk import cli
 from n2v_tk.io import Image, read_image, write_image
 
 QUICK = ["--epochs", "1", "--steps", "2", "--seed", "0", "--device", "cpu"]
-
-
-@pytest.fixture
-def run(monkeypatch, capsys):
-    """Run `n2v-tk ARGUMENTS` here: exit code and everything it printed."""
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["n2v-tk", *map(str, arguments)])
-        monkeypatch.setenv("COLUMNS", "200")
-        try:
-            cli.main()
-            code = 0
-        except SystemExit as stop:
-            code = stop.code or 0
-        printed = capsys.readouterr()
-        return code, " ".join((printed.out + printed.err).split())
-
-    return run
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """Prediction by a server, over TensorFlow Serving's own interface."""
 
 import socket
-import sys
 
 import grpc
 import numpy as np
@@ -9,7 +8,7 @@ import pytest
 import tifffile
 from model_server import ModelServer
 
-from n2v_tk import ServedModel, cli
+from n2v_tk import ServedModel
 from n2v_tk.errors import AxesError, ConfigError, ImageError, ServingError
 
 DOWN, BUSY, BROKEN = (
@@ -196,22 +195,6 @@ def test_addresses():
             ServedModel(address, name)
     with pytest.raises(ConfigError, match="in_flight must be above 0"):
         ServedModel("host:1", "cells", in_flight=0)
-
-
-@pytest.fixture
-def run(monkeypatch, capsys):
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["n2v-tk", *map(str, arguments)])
-        monkeypatch.setenv("COLUMNS", "200")
-        try:
-            cli.main()
-            code = 0
-        except SystemExit as stop:
-            code = stop.code or 0
-        printed = capsys.readouterr()
-        return code, " ".join((printed.out + printed.err).split())
-
-    return run
 
 
 def test_the_command_line(server, exportable, large, tmp_path, run):
