@@ -18,6 +18,7 @@ brought to the scale of each noisy image; range from its percentiles 0.1 to 99.9
 
 import argparse
 import json
+import os
 import sys
 import time
 from pathlib import Path
@@ -39,6 +40,8 @@ HQSSL_RECIPE = {
     "net_width": 16, "train_patch_shape": (96, 96), "train_batch_size": 8,
     "train_learning_rate": 1e-3,
 }  # fmt: skip
+# large images need patches of their size: the network looks far
+HQSSL_LARGE = {**HQSSL_RECIPE, "train_patch_shape": (256, 256), "train_batch_size": 2}
 N2N_RECIPE = {
     "net_width": 18, "train_patch_shape": (96, 96), "train_batch_size": 16,
     "train_learning_rate": 1e-3,
@@ -141,7 +144,7 @@ def on_microscope(name, folder, minutes):
         if name == "w2s hqssl estimated":
             level = estimate_noise(noisy).camera()
             extra = {"estimated": [float(v) for v in level]}
-        config = HQSSLConfig(X, noise_model="camera", noise_level=level, **HQSSL_RECIPE, **seed)
+        config = HQSSLConfig(X, noise_model="camera", noise_level=level, **HQSSL_LARGE, **seed)
         model_class = HQSSL
     model, steps, seconds = timed(
         model_class, config, lambda m, e, s: m.train(X, None, e, s, verbose=0), minutes
@@ -183,8 +186,12 @@ def main():
     for name in args.names:
         if name not in done:
             done[name] = RUNS[name](name, args.data, args.minutes)
-            done[name] |= {"minutes": args.minutes, "machine": machine(),
-                           "date": time.strftime("%Y-%m-%d")}  # fmt: skip
+            done[name] |= {
+                "minutes": args.minutes,
+                "machine": machine(),
+                "cores used": len(os.sched_getaffinity(0)),
+                "date": time.strftime("%Y-%m-%d"),
+            }
             if args.json:
                 args.json.write_text(json.dumps(done, indent=1))
         print(name, {k: v for k, v in done[name].items() if k != "machine"}, flush=True)

@@ -1,10 +1,7 @@
-"""What the settings of all methods share: checking, files, and how training runs."""
+"""What the settings of all methods that train a model share."""
 
 from __future__ import annotations
 
-import os
-import warnings
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -12,11 +9,10 @@ import numpy as np
 import pydantic
 from pydantic import Field, PositiveInt
 
-from .. import __version__
-from ..errors import ConfigError, ImageError, ModelFolderError
+from ..errors import ConfigError, ImageError
 from ..normalization import channel_statistics, check_image
-from .checks import explain, number, plain
-from .files import method_of, read_config, write_config
+from .checks import number
+from .settings import Settings
 
 _PLATEAU_ARGUMENTS = {
     "monitor", "factor", "patience", "verbose", "mode", "min_delta", "cooldown", "min_lr",
@@ -27,8 +23,8 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
-class DenoiserConfig(pydantic.BaseModel):
-    """Settings that every method has.
+class DenoiserConfig(Settings):
+    """Settings of every method that trains a model.
 
     Every assignment is checked as the constructor checks it.
 
@@ -84,8 +80,6 @@ class DenoiserConfig(pydantic.BaseModel):
         Write logs for TensorBoard into the model folder, where tensorboard is installed.
     """
 
-    model_config = pydantic.ConfigDict(extra="forbid", arbitrary_types_allowed=False)
-
     n_dim: Literal[2, 3] = 2
     axes: str = "YXC"
     n_channel_in: PositiveInt = 1
@@ -111,40 +105,14 @@ class DenoiserConfig(pydantic.BaseModel):
     train_workers: PositiveInt = 1
     train_tensorboard: bool = True
 
-    _unknown: dict[str, Any] = pydantic.PrivateAttr(default_factory=dict)
-
-    _made_with: str = pydantic.PrivateAttr("")
-
-    method: ClassVar[str] = ""
-    # the package whose model folders have these settings, and keys of it that mean nothing here
-    predecessor: ClassVar[str] = ""
-    obsolete_in_old_files: ClassVar[tuple[str, ...]] = ()
+    # steps whose gradients are not finite are left out
+    skips_bad_steps: ClassVar[bool] = False
 
     def __init__(self, X=None, **settings):
-        settings = {name: plain(value) for name, value in settings.items()}
-        self._refuse_unknown(settings)
         if X is not None:
+            self._refuse_unknown(settings)
             settings = self._settings_from(X) | settings
-        try:
-            super().__init__(**settings)
-        except pydantic.ValidationError as error:
-            raise ConfigError(explain(error)) from None
-
-    def __setattr__(self, name, value):
-        if not name.startswith("_"):
-            self._refuse_unknown({name: value})
-            value = getattr(type(self)(**{**dict(self), name: value}), name)
-        super().__setattr__(name, value)
-
-    @classmethod
-    def _refuse_unknown(cls, settings):
-        for name in settings:
-            if name not in cls.model_fields:
-                near = get_close_matches(name, cls.model_fields, 1, cutoff=0.5)
-                raise ConfigError(
-                    f"Unknown setting. Received: {name!r}. "
-                    + (f"Did you mean {near[0]!r}?" if near else "See the class for all settings.")
-                )
+        super().__init__(**settings)
 
     @classmethod
     def _settings_from(cls, X):
@@ -222,10 +190,6 @@ class DenoiserConfig(pydantic.BaseModel):
                 )
         return self
 
-    def __eq__(self, other) -> bool:
-        """Whether all settings are equal, wherever they come from."""
-        return type(self) is type(other) and dict(self) == dict(other)
-
     @property
     def training_steps(self) -> int:
         """Steps of a whole training."""
@@ -237,89 +201,3 @@ class DenoiserConfig(pydantic.BaseModel):
         With `return_invalid` also an empty tuple of invalid keys.
         """
         return (True, ()) if return_invalid else True
-
-    def update_parameters(self, allow_new: bool = False, **settings) -> None:
-        """Set several settings at once, checked together; on an error none is set.
-
-        `allow_new` is accepted for n2v's sake; unknown settings are errors in any case.
-        """
-        settings = {name: plain(value) for name, value in settings.items()}
-        checked = type(self)(**{**dict(self), **settings})
-        for name in settings:
-            super().__setattr__(name, getattr(checked, name))
-
-    def save(self, path: str | os.PathLike) -> None:
-        """Write config.json, under a temporary name first."""
-        write_config(path, self.to_json())
-
-    def to_json(self) -> dict[str, Any]:
-        """What config.json holds: the settings, the method, the version, and unknown settings."""
-        return {
-            **self._unknown,
-            **self.model_dump(mode="json"),
-            "n2v_tk_method": self.method,
-            "n2v_tk_version": __version__,
-        }
-
-    @classmethod
-    def load(cls, path: str | os.PathLike, **changes):
-        """Read config.json, of n2v_tk or of the package that it follows.
-
-        Settings that an old file lacks get the values that models without them were made with.
-        Unknown ones are kept, written back by `save`, and named in one warning.
-
-        Parameters
-        ----------
-        path : path
-        **changes
-            Settings to have in place of the file's.
-
-        Raises
-        ------
-        ModelFolderError
-            If the file is missing, not JSON, or of another method.
-        ConfigError
-            If a setting is invalid.
-        """
-        path = Path(path)
-        return cls.from_json(read_config(path), path, **changes)
-
-    @classmethod
-    def from_json(cls, data: dict[str, Any], source: str | os.PathLike, **changes):
-        """As `load`, from what a config.json holds; `source` names it in messages."""
-        data = dict(data)
-        if (method := method_of(data)) != cls.method:
-            raise ModelFolderError(
-                f"The model is not of this method. Received: a {method!r} model for "
-                f"{cls.__name__}: {source}. n2v_tk.load_model opens models of every method."
-            )
-        data.pop("n2v_tk_method", None)
-        version = data.pop("n2v_tk_version", None)
-        if version is None:
-            data = cls._from_predecessor(data)
-        unknown = {k: data.pop(k) for k in list(data) if k not in cls.model_fields}
-        config = cls(**{**data, **changes})
-        config._unknown = unknown
-        config._made_with = cls.predecessor if version is None else f"n2v_tk {version}"
-        ignored = sorted(set(unknown) - set(cls.obsolete_in_old_files))
-        if ignored:
-            warnings.warn(
-                f"{source} holds settings that this version does not know; they are kept but "
-                f"have no effect: {', '.join(ignored)}.",
-                stacklevel=2,
-            )
-        return config
-
-    @classmethod
-    def _from_predecessor(cls, data: dict[str, Any]) -> dict[str, Any]:
-        """Settings of an old package's config.json in the meaning they have here."""
-        return data
-
-    def strange_to_predecessor(self) -> list[str]:
-        """What of these settings the predecessor cannot predict with, although it reads them."""
-        return []
-
-    @property
-    def made_with(self) -> str:
-        """What wrote the config.json that these settings come from, '' for new ones."""
-        return self._made_with

@@ -42,8 +42,9 @@ class HQSSLConfig(DenoiserConfig):
     train_patch_shape : tuple of int, optional
         Random patches, sides divisible by 32. Default: 256, or what the images allow.
     train_regularization : float, optional
-        Weight of the term that pushes variance to the noise when the level is learned. Default:
-        0.05 for one channel, 0.1 for several.
+        Weight of the term that pushes variance to the noise when the level is learned, per
+        standard deviation of the images. Default: 0.0125 for one channel, 0.025 for several; the
+        paper's 0.05 and 0.1 are for images in [0, 1], whose deviation is about a quarter.
     train_augment : bool
         Turn and flip patches at random.
     **settings
@@ -81,6 +82,7 @@ class HQSSLConfig(DenoiserConfig):
     train_betas: tuple[float, float] = (0.9, 0.99)
 
     method: ClassVar[str] = "hqssl"
+    skips_bad_steps: ClassVar[bool] = True
 
     def __init__(self, X=None, **settings):
         if X is not None:

@@ -52,7 +52,11 @@ class Trainer:
         self._compile_options = {"loss": loss, **kwargs}
         self._compile(optimizer)
         self.kept = KeepWeights(
-            network, folder, config.train_checkpoint, before_writing=before_writing
+            network,
+            folder,
+            config.train_checkpoint,
+            before_writing=before_writing,
+            bad_epochs=1 if config.skips_bad_steps else 0,
         )
         self.callbacks = self._callbacks(folder)
         self._epochs_done = 0
@@ -68,6 +72,11 @@ class Trainer:
             )
             if config.train_precision == "mixed_float16":
                 optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
+            elif config.skips_bad_steps:
+                # it leaves out steps whose gradients are not finite; its scale stays out of it
+                optimizer = keras.optimizers.LossScaleOptimizer(
+                    optimizer, initial_scale=1.0, dynamic_growth_steps=2**31 - 1
+                )
         self.form.compile(optimizer=optimizer, **self._compile_options)
 
     def _rate(self, steps):

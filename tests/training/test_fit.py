@@ -201,6 +201,40 @@ def test_float16_scales_its_loss(noisy_stack, small):
     assert isinstance(trainer.form.optimizer, keras.optimizers.LossScaleOptimizer)
 
 
+class BadTargets(N2VDataWrapper):
+    """Targets that are not a number in some batches."""
+
+    bad = ((0, 1),)
+
+    def __getitem__(self, index):
+        x, y = super().__getitem__(index)
+        return x, y * (np.nan if (self.epoch, index) in self.bad else 1.0)
+
+
+def test_steps_without_finite_gradients_are_left_out(noisy_stack, small, monkeypatch):
+    monkeypatch.setattr(N2VConfig, "skips_bad_steps", True)
+    settings = {"data_class": BadTargets, "train_keep": "last"}
+    net, trainer, data = make(noisy_stack, small, **settings)
+    before = net.get_weights()
+    history = trainer.fit(data, None, 2, 3, 0)
+    after = net.get_weights()
+    assert np.isnan(history.history["loss"][0])
+    assert np.isfinite(history.history["loss"][1])
+    assert all(np.isfinite(w).all() for w in after)
+    assert any((a != b).any() for a, b in zip(before, after, strict=True))
+    # five good steps of six
+    assert int(trainer.form.optimizer.inner_optimizer.iterations) == 5
+
+
+def test_steps_that_are_all_left_out_stop_training(noisy_stack, small, monkeypatch):
+    monkeypatch.setattr(N2VConfig, "skips_bad_steps", True)
+    monkeypatch.setattr(BadTargets, "bad", [(e, i) for e in range(1, 9) for i in range(3)])
+    net, trainer, data = make(noisy_stack, small, data_class=BadTargets)
+    with pytest.raises(TrainingError, match="NaN in epoch 3"):
+        trainer.fit(data, None, 9, 3, 0)
+    assert all(np.isfinite(w).all() for w in net.get_weights())
+
+
 def test_schedules(noisy_stack, small):
     rates = CosineSchedule(1.0, 10)
     assert float(rates(0)) == pytest.approx(1)
