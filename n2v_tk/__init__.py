@@ -16,6 +16,8 @@ _LAZY = {
     "N2NConfig": ".config.n2n",
     "CARE": ".models.care",
     "CAREConfig": ".config.care",
+    "DeepImagePrior": ".models.dip",
+    "DIPConfig": ".config.dip",
     "ServedModel": ".export.client",
     "estimate_noise": ".data.noise_estimation",
     "denoise": ".models.one_call",

@@ -53,6 +53,53 @@ def before_after(images: Mapping[str, np.ndarray], zoom: float = 4.0) -> Figure:
     return figure
 
 
+def strip(images: Mapping[str, np.ndarray], axes: str, columns: int = 5) -> Figure:
+    """Pictures of one scene one after the other, at one grey scale.
+
+    Parameters
+    ----------
+    images : mapping of title to ndarray
+        Sizes may differ. The grey scale is that of the first, percentiles 0.1 to 99.9.
+    axes : str
+        Of all images: Y, X, perhaps C (three are shown as colours, of others the first) and Z
+        (the middle plane is shown).
+    columns : int
+        Pictures in a row.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    from matplotlib.figure import Figure
+
+    flat = {title: _as_picture(np.asarray(image), axes) for title, image in images.items()}
+    first = next(iter(flat.values()))
+    low, high = np.percentile(first, (0.1, 99.9))
+    columns = min(columns, len(flat))
+    rows = -(-len(flat) // columns)
+    height = 2.6 * first.shape[0] / first.shape[1] + 0.3
+    figure = Figure(figsize=(2.6 * columns, height * rows), layout="constrained")
+    cells = figure.subplots(rows, columns, squeeze=False).ravel()
+    for cell in cells:
+        cell.set_axis_off()
+    for cell, (title, picture) in zip(cells, flat.items(), strict=False):
+        shown = np.clip((picture - low) / max(high - low, 1e-12), 0, 1)
+        cell.imshow(shown, cmap="gray", vmin=0, vmax=1)
+        cell.set_title(title, fontsize=8)
+    return figure
+
+
+def _as_picture(image, axes):
+    """(Y, X) or (Y, X, 3) of an image with such axes."""
+    order = [axes.index(a) for a in "ZYXC" if a in axes]
+    image = np.transpose(np.asarray(image, np.float32), order)
+    if "Z" in axes:
+        image = image[len(image) // 2]
+    if "C" in axes and image.shape[-1] != 3:
+        image = image[..., 0]
+    return image
+
+
 def _busiest_square(image, side):
     from skimage.util import view_as_blocks
 

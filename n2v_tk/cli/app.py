@@ -184,6 +184,82 @@ def predict(
 
 
 @app.command()
+def dip(
+    task: Annotated[
+        str,
+        typer.Argument(
+            metavar="TASK",
+            help="denoise; jpeg (remove its traces); inpaint (fill holes); superres (enlarge); "
+            "restore (bring back missing pixels); flash (with the help of another picture).",
+        ),
+    ],
+    inputs: Annotated[
+        list[str],
+        typer.Argument(metavar="IN", help="Pictures or small volumes. TIFF, PNG, NPY, JPEG."),
+    ],
+    output: Output,
+    axes: Axes = None,
+    mask: Annotated[
+        Path | None,
+        typer.Option(help="inpaint, restore: image, bright where the picture is known, else 0."),
+    ] = None,
+    factor: Annotated[int | None, typer.Option(help="superres: 2, 4 or 8. Default: 4.")] = None,
+    guide: Annotated[
+        Path | None, typer.Option(help="flash: picture of the same scene and size, with flash.")
+    ] = None,
+    preset: Annotated[
+        str | None,
+        typer.Option(
+            help="inpaint_grid (large smooth holes), inpaint_large (holes in textures), "
+            "restore_sparse (98 % missing). Default: the task's."
+        ),
+    ] = None,
+    iterations: Annotated[
+        int | None, typer.Option(min=1, help="Steps, at most. Default: the paper's.")
+    ] = None,
+    stop: Annotated[
+        str,
+        typer.Option(help="iterations; held_out or variance: when it gets no better. auto: fits."),
+    ] = "auto",
+    filters: Annotated[
+        str | None,
+        typer.Option(help="Filters of each scale, e.g. 64,64,64: smaller is faster."),
+    ] = None,
+    value_range: Annotated[
+        str | None, typer.Option(help="Lowest and highest grey value. Default: the data's.")
+    ] = None,
+    seed: Seed = None,
+    state: Annotated[
+        Path | None, typer.Option(help="Keep the state in this folder, to go on with --resume.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from --state.")] = False,
+    way: Annotated[
+        Path | None, typer.Option(help="PNG of the result at several steps, kept up to date.")
+    ] = None,
+    dtype: Dtype = None,
+    device: Device = None,
+    overwrite: Overwrite = False,
+):
+    """Fit an untrained network to one picture (Deep Image Prior): minutes each, no training."""
+    from . import commands
+    from . import dip as fitting
+
+    settings = {
+        "factor": factor,
+        "preset": preset,
+        "iterations": iterations,
+        "stop": stop,
+        "down_channels": None if filters is None else commands.numbers(filters, "--filters"),
+        "value_range": commands.value_range(value_range),
+        "seed": seed,
+    }
+    fitting.run(
+        console, task, inputs, output, axes, mask, guide, settings, state, resume, way, dtype,
+        device, overwrite,
+    )  # fmt: skip
+
+
+@app.command()
 def convert(
     source: Annotated[
         Path, typer.Argument(metavar="OLD", help="Model folder (also of n2v), or .keras file.")

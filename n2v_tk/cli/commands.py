@@ -35,7 +35,7 @@ def training_options(
         "train_epochs": epochs,
         "train_steps_per_epoch": steps,
         "train_seed": seed,
-        patch_setting: None if patch is None else _numbers(patch, "--patch"),
+        patch_setting: None if patch is None else numbers(patch, "--patch"),
         "noise_model": noise_model,
         "noise_level": _level(noise_level),
     }
@@ -100,7 +100,7 @@ def predict(
     targets = plan_outputs(paths, output, overwrite)
     images = read_all(paths, axes)
     dtypes = _result_dtypes(images, targets, dtype)
-    tiles = None if n_tiles is None else _numbers(n_tiles, "--n-tiles")
+    tiles = None if n_tiles is None else numbers(n_tiles, "--n-tiles")
     if folder.startswith("grpc:"):
         _refuse_for_server(weights=weights, tta=tta, device=device)
         from ..export.client import ServedModel
@@ -284,16 +284,30 @@ def _result_dtypes(images, targets, dtype):
     return dtypes
 
 
-def _numbers(text: str, option: str) -> tuple[int, ...]:
+def numbers(text: str, option: str) -> tuple[int, ...]:
+    """Whole numbers above 0 with commas between them."""
     try:
-        numbers = tuple(int(part) for part in text.replace("x", ",").split(","))
+        found = tuple(int(part) for part in text.replace("x", ",").split(","))
     except ValueError:
-        numbers = ()
-    if not numbers or min(numbers) < 1:
+        found = ()
+    if not found or min(found) < 1:
         raise ConfigError(
             f"{option} must be whole numbers with commas, e.g. 64,64. Received: {text!r}."
         )
-    return numbers
+    return found
+
+
+def value_range(text: str | None) -> tuple[float, ...] | None:
+    """Two numbers with a comma between them."""
+    if text is None:
+        return None
+    try:
+        found = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        found = ()
+    if len(found) != 2:
+        raise ConfigError(f"--value-range must be LOW,HIGH. Received: {text!r}.")
+    return found
 
 
 def _level(text: str | None):

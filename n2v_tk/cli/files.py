@@ -70,7 +70,11 @@ def plan_outputs(paths: Sequence[Path], output: Path, overwrite: bool) -> list[P
             f"output {output}."
         )
     else:
-        targets = [output / path.name for path in paths]
+        # what is read only, such as JPEG, is written as PNG
+        targets = [
+            output / (path.name if path.suffix.lower() in SUFFIXES else f"{path.stem}.png")
+            for path in paths
+        ]
         check_writable(output)
     seen: dict[Path, Path] = {}
     for path, target in zip(paths, targets, strict=True):

@@ -1,4 +1,4 @@
-"""PNG files (imagecodecs)."""
+"""PNG files, and JPEG files to read (imagecodecs)."""
 
 from __future__ import annotations
 
@@ -20,6 +20,14 @@ def read_png(path: Path) -> Image:
             warnings.warn(f"The transparency of {path.name} is left out.", stacklevel=4)
         data = data[..., :-1]
         data = data[..., 0] if data.shape[-1] == 1 else data
+    return Image(data, "YX" if data.ndim == 2 else "YXC", kind="png")
+
+
+def read_jpeg(path: Path) -> Image:
+    """Grey or RGB picture of 8 bit; results are written as PNG."""
+    import imagecodecs
+
+    data = imagecodecs.jpeg8_decode(path.read_bytes())
     return Image(data, "YX" if data.ndim == 2 else "YXC", kind="png")
 
 

@@ -11,13 +11,14 @@ from ..axes import normalize_axes
 from ..errors import AxesError, ImageFileError, N2VTKError
 from .files import SUFFIXES, TIFF_SUFFIXES, check_format, check_output, replacing
 from .image import Image
-from .png import read_png, write_png
+from .png import read_jpeg, read_png, write_png
 from .tiff import read_tiff, write_tiff
 
 _LOSSY = (".jpg", ".jpeg", ".jpe", ".jfif", ".jp2", ".webp")
+_JPEG = (".jpg", ".jpeg", ".jpe", ".jfif")
 
 
-def read_image(path: str | os.PathLike, axes: str | None = None) -> Image:
+def read_image(path: str | os.PathLike, axes: str | None = None, lossy: bool = False) -> Image:
     """Read an image and its axes.
 
     Axes come from OME, ImageJ or tifffile's own metadata; a plain picture of two dimensions is
@@ -29,12 +30,15 @@ def read_image(path: str | os.PathLike, axes: str | None = None) -> Image:
         A .tif, .tiff, .png or .npy file.
     axes : str, optional
         Axes in place of those of the file.
+    lossy : bool
+        Read JPEG too, for methods that do not rest on noise that is independent from pixel to
+        pixel.
 
     Raises
     ------
     ImageFileError
-        If the file is missing, damaged, empty, or of another kind. JPEG is refused: its blocks
-        make the noise of neighbouring pixels depend on each other.
+        If the file is missing, damaged, empty, or of another kind. JPEG is refused unless
+        `lossy`: its blocks make the noise of neighbouring pixels depend on each other.
     AxesError
         If the file does not say what its axes are and `axes` is not given.
     """
@@ -48,13 +52,14 @@ def read_image(path: str | os.PathLike, axes: str | None = None) -> Image:
         raise ImageFileError(f"There is no such file. Received: {path}.")
     if folder:
         raise ImageFileError(f"An image file is needed, not a folder. Received: {path}.")
-    if suffix in _LOSSY:
+    readable = (*SUFFIXES, *_JPEG) if lossy else SUFFIXES
+    if suffix in _LOSSY and suffix not in readable:
         raise ImageFileError(
             f"{suffix[1:].upper()} files cannot be used. Received: {path}. Their compression makes "
             "the noise of neighbouring pixels depend on each other, and denoising without clean "
             "images rests on noise that does not. Use the original, e.g. TIFF or PNG."
         )
-    if suffix not in SUFFIXES:
+    if suffix not in readable:
         raise ImageFileError(
             f"Images must be {', '.join(SUFFIXES)}. Received: {path}. Convert the file first, "
             "e.g. with Fiji or Bio-Formats, to OME-TIFF."
@@ -62,6 +67,8 @@ def read_image(path: str | os.PathLike, axes: str | None = None) -> Image:
     try:
         if suffix in TIFF_SUFFIXES:
             image = read_tiff(path)
+        elif suffix in _JPEG:
+            image = read_jpeg(path)
         elif suffix == ".png":
             image = read_png(path)
         else:
