@@ -4,7 +4,16 @@ from .base import DenoiserConfig
 from .care import CAREConfig
 from .dip import DIPConfig
 from .hqssl import HQSSLConfig
+from .masked import MaskedDenoiserConfig
 from .n2n import N2NConfig
 from .n2v import N2VConfig
 
-__all__ = ["CAREConfig", "DIPConfig", "DenoiserConfig", "HQSSLConfig", "N2NConfig", "N2VConfig"]
+__all__ = [
+    "CAREConfig",
+    "DIPConfig",
+    "DenoiserConfig",
+    "HQSSLConfig",
+    "MaskedDenoiserConfig",
+    "N2NConfig",
+    "N2VConfig",
+]

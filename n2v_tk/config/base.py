@@ -48,13 +48,15 @@ class DenoiserConfig(Settings):
     train_epochs, train_steps_per_epoch, train_batch_size : int
     train_learning_rate : float
         Of Adam, at the start.
-    train_schedule : {'plateau', 'cosine', 'ramps'}
+    train_schedule : {'plateau', 'cosine', 'ramps', 'milestones'}
         Reduce the learning rate when the validation loss stands still, as `train_reduce_lr`
-        says (the default), along half a cosine to zero over all steps, or up at the start and
-        down at the end, as `train_ramps` says.
+        says (the default), along half a cosine to zero over all steps, up at the start and
+        down at the end, as `train_ramps` says, or to a half after each of `train_milestones`.
     train_ramps : (up, down)
         Shares of all steps over which the learning rate rises (cosine) and falls (squared
         cosine).
+    train_milestones : tuple of int
+        Steps, in rising order.
     train_betas : (first, second)
         Momenta of Adam.
     train_reduce_lr : dict or None
@@ -92,8 +94,9 @@ class DenoiserConfig(Settings):
     train_steps_per_epoch: PositiveInt = 400
     train_batch_size: PositiveInt = 16
     train_learning_rate: Positive = 4e-4
-    train_schedule: Literal["plateau", "cosine", "ramps"] = "plateau"
+    train_schedule: Literal["plateau", "cosine", "ramps", "milestones"] = "plateau"
     train_ramps: tuple[Share, Share] = (0.1, 0.3)
+    train_milestones: tuple[PositiveInt, ...] = ()
     train_betas: tuple[Fraction, Fraction] = (0.9, 0.999)
     train_reduce_lr: dict[str, Any] | None = {"factor": 0.5, "patience": 10}
     train_ema: Fraction | None = None
@@ -166,6 +169,8 @@ class DenoiserConfig(Settings):
             raise ConfigError(
                 f"means and stds belong together. Received: means={self.means}, stds={self.stds}."
             )
+        if list(self.train_milestones) != sorted(set(self.train_milestones)):
+            raise ConfigError(f"train_milestones must rise. Received: {self.train_milestones}.")
         unknown = set(self.train_reduce_lr or ()) - _PLATEAU_ARGUMENTS
         if unknown:
             raise ConfigError(

@@ -78,7 +78,7 @@ class HQSSLConfig(DenoiserConfig):
 
     train_batch_size: PositiveInt = 4
     train_learning_rate: Annotated[float, Field(gt=0)] = 3e-4
-    train_schedule: Literal["plateau", "cosine", "ramps"] = "ramps"
+    train_schedule: Literal["plateau", "cosine", "ramps", "milestones"] = "ramps"
     train_betas: tuple[float, float] = (0.9, 0.99)
 
     method: ClassVar[str] = "hqssl"

@@ -65,7 +65,7 @@ class N2NConfig(UNetConfig):
     unet_kern_size: Annotated[int, Field(ge=1)] = 3
     train_batch_size: PositiveInt = 4
     train_learning_rate: Annotated[float, Field(gt=0)] = 3e-4
-    train_schedule: Literal["plateau", "cosine", "ramps"] = "ramps"
+    train_schedule: Literal["plateau", "cosine", "ramps", "milestones"] = "ramps"
     train_ramps: tuple[float, float] = (0.0, 0.3)
     train_betas: tuple[float, float] = (0.9, 0.99)
 

@@ -12,10 +12,14 @@ from .base import DenoiserConfig
 from .care import CAREConfig
 from .files import method_of, read_config
 from .hqssl import HQSSLConfig
+from .masked import MaskedDenoiserConfig
 from .n2n import N2NConfig
 from .n2v import N2VConfig
 
-CONFIGS = {config.method: config for config in (N2VConfig, CAREConfig, HQSSLConfig, N2NConfig)}
+CONFIGS = {
+    config.method: config
+    for config in (N2VConfig, CAREConfig, HQSSLConfig, N2NConfig, MaskedDenoiserConfig)
+}
 
 # beside what Keras writes into a .keras file
 CONFIG_IN_KERAS_FILE = "n2v_tk.json"

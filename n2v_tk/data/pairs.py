@@ -131,7 +131,7 @@ class FrameDataWrapper(PairDataWrapper):
 
 
 class NoisyDataWrapper(PairDataWrapper):
-    """Pairs of one clean patch with two draws of noise.
+    """Clean patches with made noise, and the same with other noise or none as targets.
 
     Parameters
     ----------
@@ -141,6 +141,10 @@ class NoisyDataWrapper(PairDataWrapper):
         a true attribute `whole_images` is applied before patches are cut.
     with_mask : bool
         Targets get the mask of `noise_model.with_mask` as further channels.
+    clean_targets : bool
+        Targets are the clean patches.
+    clip : (low, high), optional
+        Noisy inputs are clipped to this range.
     batch_size, length, shape, augment, augmenter, seed, scaling, **kwargs
         As in `PairDataWrapper`.
     """
@@ -151,34 +155,45 @@ class NoisyDataWrapper(PairDataWrapper):
         noise_model: Callable,
         *args,
         with_mask: bool = False,
+        clean_targets: bool = False,
+        clip: tuple[float, float] | None = None,
         scaling: Scaling = (None, None),
         **kwargs,
     ):
         clean = as_image_list(clean)
         super().__init__(clean, clean, *args, **kwargs)
         self._noise, self._with_mask, self._scaling = noise_model, with_mask, scaling
+        self._clean_targets, self._clip = clean_targets, clip
 
     def _pair(self, rng):
         places = self._sampler.draw(self.batch_size, rng)
         if getattr(self._noise, "whole_images", False):
             return self._of_whole_images(places, rng)
         clean = self._inputs.cut(places)
-        x = self._scaled(self._noise(clean, rng))
+        x = self._scaled(self._clipped(self._noise(clean, rng)))
+        if self._clean_targets:
+            return x, self._scaled(clean)
         if not self._with_mask:
             return x, self._scaled(self._noise(clean, rng))
         y, mask = self._noise.with_mask(clean, rng)
         return x, np.concatenate([self._scaled(y), np.broadcast_to(mask, y.shape)], axis=-1)
 
     def _of_whole_images(self, places, rng):
-        batches = []
-        for _ in range(2):
-            patches = []
-            for place in places:
-                image = np.asarray(self._inputs.images[place.image][place.sample], np.float32)
-                noisy = [self._noise(image[np.newaxis], rng)]
-                patches.append(ScaledImages(noisy).cut([place._replace(image=0, sample=0)])[0])
-            batches.append(self._scaled(np.stack(patches)))
-        return tuple(batches)
+        first = self._scaled(self._clipped(self._cut_of_noisy(places, rng)))
+        if self._clean_targets:
+            return first, self._scaled(self._inputs.cut(places))
+        return first, self._scaled(self._cut_of_noisy(places, rng))
+
+    def _cut_of_noisy(self, places, rng):
+        patches = []
+        for place in places:
+            image = np.asarray(self._inputs.images[place.image][place.sample], np.float32)
+            noisy = [self._noise(image[np.newaxis], rng)]
+            patches.append(ScaledImages(noisy).cut([place._replace(image=0, sample=0)])[0])
+        return np.stack(patches)
+
+    def _clipped(self, batch):
+        return batch if self._clip is None else np.clip(batch, *self._clip)
 
     def _scaled(self, batch):
         offset, scale = self._scaling

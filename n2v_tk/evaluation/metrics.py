@@ -15,6 +15,11 @@ def psnr(truth: np.ndarray, image: np.ndarray, data_range: float | None = None) 
     data_range : float, optional
         Peak. Default: maximum minus minimum of `truth`.
 
+    Returns
+    -------
+    float
+        Infinite for equal images.
+
     Examples
     --------
     >>> round(psnr(np.array([0.0, 1.0]), np.array([0.1, 1.1])), 6)
@@ -23,6 +28,8 @@ def psnr(truth: np.ndarray, image: np.ndarray, data_range: float | None = None) 
     from skimage.metrics import peak_signal_noise_ratio
 
     truth = np.asarray(truth, np.float64)
+    if np.array_equal(truth, image):
+        return float("inf")
     if data_range is None:
         data_range = float(truth.max() - truth.min())
     return float(

@@ -19,6 +19,7 @@ METHODS = {
     "care": (".care", "CARE"),
     "hqssl": (".hqssl", "HQSSL"),
     "n2n": (".n2n", "N2N"),
+    "masked": (".masked", "MaskedDenoiser"),
 }
 
 _WEIGHTS_IN_KERAS_FILE = "model.weights.h5"

@@ -14,8 +14,8 @@ def initialize(network: keras.Model, seed: int) -> None:
 
     Keras draws them from global state and differently on every backend. Known are Glorot-uniform
     (the default of layers), normal distributions scaled by the fan-in (`VarianceScaling`,
-    `HeNormal`; not truncated), and zeros. Biases, batch normalisation and frozen kernels are left
-    as they are.
+    `HeNormal`; not truncated), truncated normal ones of a fixed width, and zeros. Biases, batch
+    normalisation and frozen kernels are left as they are.
 
     Parameters
     ----------
@@ -23,8 +23,7 @@ def initialize(network: keras.Model, seed: int) -> None:
     seed : int
     """
     rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed])))
-    for layer in _layers_with_kernels(network):
-        variable, initializer = layer.kernel, layer.kernel_initializer
+    for variable, initializer in _drawn(network):
         *window, n_in, n_out = variable.shape
         fan_in = np.prod(window) * n_in
         if isinstance(initializer, initializers.Zeros):
@@ -32,6 +31,11 @@ def initialize(network: keras.Model, seed: int) -> None:
         elif isinstance(initializer, initializers.GlorotUniform):
             limit = np.sqrt(6 / (np.prod(window) * (n_in + n_out)))
             values = rng.uniform(-limit, limit, variable.shape)
+        elif isinstance(initializer, initializers.TruncatedNormal):
+            values = rng.normal(0, 1, variable.shape)
+            while (far := np.abs(values) > 2).any():
+                values[far] = rng.normal(0, 1, far.sum())
+            values = initializer.mean + initializer.stddev * values
         elif isinstance(initializer, initializers.VarianceScaling):
             values = rng.normal(0, np.sqrt(initializer.scale / fan_in), variable.shape)
         else:
@@ -39,10 +43,12 @@ def initialize(network: keras.Model, seed: int) -> None:
         variable.assign(values.astype(np.float32))
 
 
-def _layers_with_kernels(network) -> Iterator[keras.layers.Layer]:
-    """Layers with trainable kernels, in order, those of networks inside included."""
+def _drawn(network) -> Iterator[tuple]:
+    """Trainable variables that are drawn, in order, each with its initializer."""
     for layer in network.layers:
         if isinstance(layer, keras.Model):
-            yield from _layers_with_kernels(layer)
-        elif layer.trainable and getattr(layer, "kernel", None) is not None:
-            yield layer
+            yield from _drawn(layer)
+        elif layer.trainable:
+            for name in ("kernel", "relative_bias"):
+                if getattr(layer, name, None) is not None:
+                    yield getattr(layer, name), getattr(layer, f"{name}_initializer")

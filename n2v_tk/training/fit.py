@@ -85,6 +85,10 @@ class Trainer:
         rate = config.train_learning_rate
         if steps is None:
             return rate
+        if config.train_schedule == "milestones":
+            halves = [rate * 0.5**i for i in range(len(config.train_milestones) + 1)]
+            schedules = keras.optimizers.schedules
+            return schedules.PiecewiseConstantDecay(list(config.train_milestones), halves)
         if config.train_schedule == "cosine":
             return CosineSchedule(rate, steps)
         return RampSchedule(rate, steps, *config.train_ramps)

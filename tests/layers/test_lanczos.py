@@ -31,7 +31,7 @@ def test_the_kernel_is_lanczos_of_two_lobes():
 
 def test_fine_stripes_do_not_alias():
     stripes = np.tile([0.0, 1.0], 32)
-    assert np.ptp(lanczos_matrix(16, 4) @ stripes) < 0.01
+    assert np.ptp((lanczos_matrix(16, 4) @ stripes)[2:-2]) < 0.01
     assert np.ptp(stripes[::4]) == 0  # plain picking would show one of the two
 
 
