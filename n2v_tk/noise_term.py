@@ -83,7 +83,7 @@ class NoiseTerm:
             return nll
         weight = self.config.train_regularization
         if weight is None:
-            weight = 0.0125 if self.config.n_channel_in == 1 else 0.025
+            weight = 0.001 if self.config.n_channel_in == 1 else 0.002
         return nll - weight * ops.mean(ops.sqrt(variance), axis=-1)
 
     def posterior(self, noisy, outputs):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -87,6 +88,50 @@ def strip(images: Mapping[str, np.ndarray], axes: str, columns: int = 5) -> Figu
         cell.imshow(shown, cmap="gray", vmin=0, vmax=1)
         cell.set_title(title, fontsize=8)
     return figure
+
+
+class LivePictures:
+    """Pictures of a Deep Image Prior on its way, in the output of a notebook cell.
+
+    Called with a `n2v_tk.models.dip.DIPProgress` at every look, it shows the given picture, the
+    output as it is, and its average.
+
+    Parameters
+    ----------
+    image : ndarray
+        The given picture.
+    axes : str
+    """
+
+    def __init__(self, image: np.ndarray, axes: str):
+        self.image, self.axes = image, axes
+        self._handle = None
+
+    def __call__(self, progress) -> None:
+        """Show how far it is."""
+        from IPython.display import display
+
+        fit = progress.history["psnr_fit"][-1]
+        step = f"step {progress.iteration} of {progress.iterations}"
+        figure = strip(
+            {
+                "given": self.image,
+                f"{step}, fit {fit:.1f} dB": progress.current(),
+                "averaged": progress.averaged(),
+            },
+            self.axes,
+        )
+        if self._handle is None:
+            self._handle = display(figure, display_id=True)
+        else:
+            self._handle.update(figure)
+
+
+def in_notebook() -> bool:
+    """Whether code runs in a notebook, whose cells can show pictures."""
+    ipython = sys.modules.get("IPython")
+    shell = None if ipython is None else ipython.get_ipython()
+    return type(shell).__name__ == "ZMQInteractiveShell"
 
 
 def _as_picture(image, axes):

@@ -70,3 +70,45 @@ def test_other_backends_train_and_agree(backend, reference, tmp_path):
         # before training the very same function; after it the same up to rounding that grew
         tolerance = 1e-4 if key.startswith("before") else 1e-1
         assert np.abs(other[key] - expected).max() < tolerance
+
+
+OTHER_METHODS = """
+import sys
+
+sys.modules["tensorflow"] = sys.modules["tf_keras"] = None
+import numpy as np
+import n2v_tk
+
+rng = np.random.default_rng(0)
+X = rng.integers(0, 256, (2, 32, 32, 1)).astype(np.uint8)
+quick = {"train_epochs": 1, "train_steps_per_epoch": 2, "train_batch_size": 2, "train_seed": 1}
+models = [
+    n2v_tk.HQSSL(n2v_tk.HQSSLConfig(X, net_width=4, **quick), basedir=None),
+    n2v_tk.MaskedDenoiser(
+        n2v_tk.MaskedDenoiserConfig(
+            X, net_width=12, net_heads=2, net_depths=(2,), train_patch_shape=(16, 16), **quick
+        ),
+        basedir=None,
+    ),
+]
+for model in models:
+    before = model.keras_model.get_weights()
+    model.train(X, verbose=0)
+    assert any((a != b).any() for a, b in zip(before, model.keras_model.get_weights()))
+    assert np.isfinite(model.predict(X[0, ..., 0], "YX")).all()
+config = n2v_tk.DIPConfig(
+    down_channels=(8, 8), iterations=30, check_every=10, seed=0, parameter_noise=0.01
+)
+result = n2v_tk.DeepImagePrior(config).fit(X[0, ..., 0], "YX")
+assert result.history["loss"][-1] < result.history["loss"][0]
+assert sys.modules["tensorflow"] is None
+"""
+
+
+@pytest.mark.slow
+def test_the_other_methods_without_tensorflow():
+    env = {**os.environ, "KERAS_BACKEND": "jax"}
+    done = subprocess.run(
+        [sys.executable, "-c", OTHER_METHODS], env=env, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr[-3000:]

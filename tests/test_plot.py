@@ -1,4 +1,5 @@
 import io
+import sys
 
 import numpy as np
 
@@ -17,3 +18,48 @@ def test_before_and_after_share_a_scale_and_show_the_same_detail(noisy_cell):
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png")
     assert buffer.getbuffer().nbytes > 1000
+
+
+def test_strip_of_any_axes(rng):
+    from n2v_tk.plot import strip
+
+    for axes, shape in (("YX", (12, 20)), ("CYX", (3, 12, 20)), ("ZYXC", (4, 12, 20, 2))):
+        images = {f"{i}": rng.random(shape) * 1000 for i in range(7)}
+        figure = strip(images, axes, columns=3)
+        shown = [cell for cell in figure.axes if cell.images]
+        assert [cell.get_title() for cell in shown] == list(images)
+        assert shown[0].images[0].get_array().shape[:2] == (12, 20)
+        values = shown[0].images[0].get_array()
+        assert 0 <= values.min() < values.max() <= 1
+
+
+def test_live_pictures_are_replaced_in_their_cell(rng, monkeypatch):
+    import types
+
+    from n2v_tk.plot import LivePictures, in_notebook
+
+    seen = []
+    handle = types.SimpleNamespace(update=lambda figure: seen.append(("update", figure)))
+
+    def display(figure, display_id):
+        seen.append(("display", figure))
+        return handle
+
+    modules = {
+        "IPython": types.SimpleNamespace(get_ipython=lambda: None),
+        "IPython.display": types.SimpleNamespace(display=display),
+    }
+    for name, module in modules.items():
+        monkeypatch.setitem(sys.modules, name, module)
+    picture = rng.random((10, 12))
+    progress = types.SimpleNamespace(
+        iteration=50, iterations=100, history={"psnr_fit": [20.0]},
+        current=lambda: picture, averaged=lambda: picture,
+    )  # fmt: skip
+    live = LivePictures(picture, "YX")
+    live(progress)
+    live(progress)
+    assert [kind for kind, _ in seen] == ["display", "update"]
+    titles = [axis.get_title() for axis in seen[0][1].axes]
+    assert titles == ["given", "step 50 of 100, fit 20.0 dB", "averaged"]
+    assert not in_notebook()

@@ -42,7 +42,8 @@ Method = Annotated[
     str,
     typer.Option(
         help="n2v; n2v2 (no checkerboard); structn2v (noise along lines, see --struct-axis); "
-        "hqssl (noise of a known kind, see --noise-model); n2n (repeated frames along T, or pairs)."
+        "hqssl (noise of a known kind, see --noise-model); n2n (repeated frames along T, or "
+        "pairs); masked (train only: clean images, for noise of any kind)."
     ),
 ]
 Epochs = Annotated[int | None, typer.Option(min=1, help="Epochs of training.")]

@@ -9,6 +9,7 @@ from pathlib import Path
 from rich.console import Console
 
 from ..axes import StackLayout
+from ..config.masked import refuse_without_clean_images
 from ..errors import ConfigError, N2VTKError, OutputExistsError
 from ..io import Image, check_format, check_writable, read_image, write_image
 from ..normalization import check_image, result_dtype
@@ -30,7 +31,8 @@ def training_options(
         raise ConfigError(
             f"--noise-model and --noise-level are for --method hqssl. Received: --method {method}."
         )
-    patch_setting = "train_patch_shape" if method in ("hqssl", "n2n") else "n2v_patch_shape"
+    own_patch = method in ("hqssl", "n2n", "masked")
+    patch_setting = "train_patch_shape" if own_patch else "n2v_patch_shape"
     settings = {
         "train_epochs": epochs,
         "train_steps_per_epoch": steps,
@@ -49,6 +51,7 @@ def denoise(
     console, inputs, output, axes, training, tta, dtype, save_model, device, overwrite
 ) -> None:
     """Train on images, then write them denoised."""
+    refuse_without_clean_images(training["method"])
     paths = find_inputs(inputs)
     targets = plan_outputs(paths, output, overwrite)
     images = read_all(paths, axes)

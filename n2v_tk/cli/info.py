@@ -49,6 +49,11 @@ def _model_rows(path):
 def _network(config):
     if config.method == "hqssl":
         return f"blind-spot network, {config.net_width} filters in the encoder"
+    if config.method == "masked":
+        groups = " + ".join(str(depth) for depth in config.net_depths)
+        return f"transformer, {groups} layers, {config.net_width} features, windows of " + (
+            f"{config.net_window} pixels"
+        )
     if config.method == "n2n" and config.network == "n2n":
         return f"Noise2Noise's, {config.net_width} filters in the encoder"
     norm = ", batch normalisation" if config.batch_norm else ""
@@ -65,6 +70,12 @@ def describe(config: DenoiserConfig) -> str:
     if config.method == "hqssl":
         level = "learned" if config.noise_level is None else config.noise_level
         return f"HQ-SSL, {dimensions}, {config.noise_model} noise, level {level}"
+    if config.method == "masked":
+        low, high = config.input_mask or (0, 0)
+        return (
+            f"masked training, {dimensions}, {100 * low:g} to {100 * high:g} % of the pixels and "
+            f"{100 * config.attention_mask:g} % of the tokens hidden"
+        )
     if config.method != "n2v":
         return f"{config.method.upper()}, {dimensions}{probabilistic}"
     name = "N2V2" if config.blurpool and config.skip_skipone else "N2V"

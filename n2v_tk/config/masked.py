@@ -165,3 +165,18 @@ def _range_of(images):
     if all(image.dtype == np.uint8 for image in images):
         return 0.0, 255.0
     return float(min(i.min() for i in images)), float(max(i.max() for i in images))
+
+
+def refuse_without_clean_images(method: str) -> None:
+    """Refuse to denoise an image from itself with a method that learns from clean images.
+
+    Raises
+    ------
+    ConfigError
+    """
+    if method == MaskedDenoiserConfig.method:
+        raise ConfigError(
+            "Masked training learns from clean images and cannot denoise an image from itself. "
+            f"Received: method={method!r}. Train on clean images (n2v_tk.MaskedDenoiser, n2v-tk "
+            "train --method masked), then predict."
+        )

@@ -6,7 +6,6 @@ import json
 import shutil
 import tempfile
 import zipfile
-from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +13,7 @@ import numpy as np
 from ..config.files import method_of
 from ..config.reading import CONFIGS
 from ..errors import ModelFolderError
-from ..models.loading import METHODS, load_model
+from ..models.loading import class_of, load_model
 
 # what is unpacked at most, in bytes
 _LARGEST = 2**31
@@ -69,9 +68,7 @@ def _of_n2v(package, path, folder, changes):
             f"The settings in the package are damaged. Received: {path}: {error}"
         ) from None
     config = config_class.from_json(data, path, **changes)
-    module, name = METHODS[config.method]
-    model_class = getattr(import_module(f"..models{module}", __package__), name)
-    model = model_class(config, path.name.split(".")[0], basedir=None)
+    model = class_of(config.method)(config, path.name.split(".")[0], basedir=None)
     with zipfile.ZipFile(_unpack(package, "tf_model.zip", folder)) as bundle:
         for member in _VARIABLES:
             _unpack(bundle, member, folder)

@@ -65,7 +65,8 @@ class ShiftedMaxPool2D(layers.Layer):
 
     def call(self, inputs):
         shifted = ops.pad(inputs[:, :-1], [(0, 0), (1, 0), (0, 0), (0, 0)])
-        return ops.max_pool(shifted, 2)
+        # said twice: without strides Keras 3.15 pools wrongly on JAX
+        return ops.max_pool(shifted, 2, strides=2)
 
     def compute_output_shape(self, input_shape):
         batch, height, width, channels = input_shape

@@ -53,9 +53,10 @@ class WindowAttention(layers.Layer):
         # (3, windows, heads, pixels, d)
         q, k, v = ops.unstack(ops.transpose(x, (2, 0, 3, 1, 4)), 3, axis=0)
         scale = (channels // self.heads) ** -0.5
-        scores = ops.matmul(q * scale, ops.swapaxes(k, -1, -2)) + self._bias()
+        bias = self._bias()
         if self.shift:
-            scores = scores + self._strangers(batch, height, width, scores.dtype)
+            bias = self._without_strangers(bias, batch, height, width)
+        scores = ops.matmul(q * scale, ops.swapaxes(k, -1, -2)) + bias
         seen = ops.matmul(ops.softmax(scores, axis=-1), v)
         x = ops.reshape(ops.transpose(seen, (0, 2, 1, 3)), (-1, pixels, channels))
         x = join(x, self.window, height, width)
@@ -70,19 +71,18 @@ class WindowAttention(layers.Layer):
         bias = ops.reshape(bias, (*index.shape, self.heads))
         return ops.transpose(ops.cast(bias, self.compute_dtype), (2, 0, 1))
 
-    def _strangers(self, batch, height, width, dtype):
-        """Very negative where two pixels were not neighbours: (windows, 1, pixels, pixels)."""
+    def _without_strangers(self, bias, batch, height, width):
+        """The bias of every window, very negative where two pixels were not neighbours.
 
-        def part(length):
-            at = ops.arange(length)
-            return ops.cast(at >= length - self.window, "int32") + ops.cast(
-                at >= length - self.shift, "int32"
-            )
-
-        parts = 3 * part(height)[:, None] + part(width)[None, :]
-        parts = partition(parts[None, :, :, None], self.window)[..., 0]
-        apart = ops.cast(parts[:, :, None] != parts[:, None, :], dtype) * -100.0
-        return ops.tile(apart, (batch, 1, 1))[:, None]
+        Only windows of the last row and column hold such pixels, so there are four kinds. (windows,
+        heads, pixels, pixels), since adding what broadcasts over heads takes three times as long.
+        """
+        rows = ops.arange(height // self.window) == height // self.window - 1
+        columns = ops.arange(width // self.window) == width // self.window - 1
+        kinds = 2 * ops.cast(rows, "int32")[:, None] + ops.cast(columns, "int32")[None, :]
+        kinds = ops.tile(ops.reshape(kinds, (-1,)), (batch,))
+        apart = ops.cast(strangers(self.window, self.shift), self.compute_dtype)
+        return ops.take(bias + apart[:, None], kinds, axis=0)
 
     def compute_output_shape(self, input_shape):
         return (*input_shape[:-1], input_shape[-1] // 3)
@@ -90,6 +90,32 @@ class WindowAttention(layers.Layer):
     def get_config(self):
         own = {"heads": self.heads, "window": self.window, "shift": self.shift}
         return {**super().get_config(), **own}
+
+
+@keras.saving.register_keras_serializable(package="n2v_tk")
+class AddConstant(layers.Layer):
+    """Adds a number to every channel (`keras.layers.Rescaling` needs TensorFlow on any backend).
+
+    Parameters
+    ----------
+    values : sequence of float
+        One for each channel.
+    **kwargs
+        Those of `keras.layers.Layer`.
+    """
+
+    def __init__(self, values, **kwargs):
+        super().__init__(**kwargs)
+        self.values = [float(value) for value in values]
+
+    def call(self, inputs):
+        return inputs + ops.cast(np.array(self.values, np.float32), inputs.dtype)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        return {**super().get_config(), "values": self.values}
 
 
 @keras.saving.register_keras_serializable(package="n2v_tk")
@@ -200,3 +226,21 @@ def relative_positions(window: int):
     at = at.reshape(-1, 2)
     apart = at[:, None] - at[None, :] + window - 1
     return apart[..., 0] * (2 * window - 1) + apart[..., 1]
+
+
+def strangers(window: int, shift: int) -> np.ndarray:
+    """-100 where two pixels of a shifted window come from different sides of the image, else 0.
+
+    Returns
+    -------
+    ndarray of float32 (4, window**2, window**2)
+        For windows within, at the right edge, at the lower edge, and in the corner.
+    """
+    wrapped = np.arange(window) >= window - shift
+    within = np.zeros(window, bool)
+    kinds = []
+    for rows in (within, wrapped):
+        for columns in (within, wrapped):
+            part = (2 * rows[:, None] + columns[None, :]).ravel()
+            kinds.append(np.where(part[:, None] != part[None, :], -100.0, 0.0))
+    return np.array(kinds, np.float32)

@@ -19,6 +19,7 @@ from ..layers.lanczos import downsample
 from ..nets.forms import training_form
 from ..nets.hourglass import build_hourglass
 from ..nets.initialize import initialize
+from ..plot import LivePictures, in_notebook
 from ..training.picture_fit import Backtracking, PictureFit, StopRule
 from ..training.precision import resolve_precision
 from .dip_folder import DIPFolder
@@ -147,7 +148,8 @@ class DeepImagePrior:
         resume : bool
             Go on from the state in `folder`; start where there is none.
         on_look : callable, optional
-            Called with a `DIPProgress` at every look; True ends the fit.
+            Called with a `DIPProgress` at every look; True ends the fit. Default: in a notebook,
+            `n2v_tk.plot.LivePictures`.
 
         Returns
         -------
@@ -184,6 +186,8 @@ class DeepImagePrior:
         elif seed is None:
             seed = int(np.random.SeedSequence().entropy % 2**32)
         fit, held_out = self._prepare(picture, guide, seed)
+        if on_look is None and in_notebook():
+            on_look = LivePictures(np.asanyarray(image), axes)
         way = _Way(c, picture, fit, held_out, reference, on_look)
         if state is not None:
             way.set_state(state)

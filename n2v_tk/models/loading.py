@@ -14,7 +14,7 @@ from ..errors import ModelFolderError
 from ..training.checkpoints import load_weights
 from .base import Denoiser
 
-METHODS = {
+_CLASSES = {
     "n2v": (".n2v", "N2V"),
     "care": (".care", "CARE"),
     "hqssl": (".hqssl", "HQSSL"),
@@ -53,8 +53,7 @@ def load_model(path: str | os.PathLike, **changes) -> Denoiser:
         from ..export.bioimageio_package import open_package
 
         return open_package(path, **changes)
-    module, name = METHODS[method_at(path)]
-    model_class = getattr(import_module(module, __package__), name)
+    model_class = class_of(method_at(path))
     if path.is_dir():
         folder = path.resolve()
         return model_class(None, folder.name, folder.parent, **changes)
@@ -62,6 +61,12 @@ def load_model(path: str | os.PathLike, **changes) -> Denoiser:
     _load_from_keras_file(model.keras_model, path)
     model.loaded = True
     return model
+
+
+def class_of(method: str) -> type[Denoiser]:
+    """The class of the models of a method, e.g. `N2V` for 'n2v'."""
+    module, name = _CLASSES[method]
+    return getattr(import_module(module, __package__), name)
 
 
 def _load_from_keras_file(network, path):

@@ -10,14 +10,14 @@ import numpy as np
 
 from ..axes import StackLayout, normalize_axes
 from ..config.hqssl import HQSSLConfig
+from ..config.masked import MaskedDenoiserConfig, refuse_without_clean_images
 from ..config.n2n import N2NConfig
 from ..config.n2v import N2VConfig
 from ..data.patches import as_image_list, check_patch_fits, hold_out
 from ..errors import ConfigError, ImageError, ModelFolderError
 from ..normalization import check_image, result_dtype
 from .base import Denoiser
-from .hqssl import HQSSL
-from .n2n import N2N
+from .loading import class_of
 from .n2v import N2V
 
 METHODS = {
@@ -26,8 +26,8 @@ METHODS = {
     "structn2v": N2VConfig.struct,
     "hqssl": HQSSLConfig,
     "n2n": N2NConfig,
+    "masked": MaskedDenoiserConfig,
 }
-MODELS = {"n2v": N2V, "hqssl": HQSSL, "n2n": N2N}
 
 # Planes fewer than these are denoised one by one: a 3D network needs depth to see anything.
 LEAST_PLANES = 8
@@ -48,12 +48,19 @@ _KEPT = (
     "train_keep", "train_loss",
 )  # fmt: skip
 _RECIPE_3D = {"train_batch_size": 4, "train_steps_per_epoch": 40}
-# of networks that pool five times; patches are large, and fewer
+# of networks that pool five times: they look far, so the config makes patches large, and of those
+# a step has few
 _RECIPE_LARGE = {
     "train_learning_rate": 1e-3,
     "train_epochs": 20,
     "train_steps_per_epoch": 100,
-    "train_patch_shape": (128, 128),
+    "train_batch_size": 2,
+}
+_RECIPE_MASKED = {
+    "train_learning_rate": 3e-4,
+    "train_epochs": 20,
+    "train_steps_per_epoch": 100,
+    "train_batch_size": 8,
 }
 # every blind spot hides a whole line
 _RECIPE_STRUCT = {"n2v_perc_pix": 1.0}
@@ -121,6 +128,7 @@ def denoise(
     axes = "YX" if axes is None and image.ndim == 2 else normalize_axes(axes, image.ndim)
     check_image(image)
     result_dtype(dtype, image.dtype)
+    refuse_without_clean_images(method)
     if n_dim not in (None, 2, 3):
         raise ConfigError(f"n_dim must be 2 or 3. Received: {n_dim}.")
     n_dim = choose_n_dim([(image.shape, axes)], method) if n_dim is None else n_dim
@@ -135,7 +143,7 @@ def choose_n_dim(
     shapes_and_axes: Sequence[tuple[tuple[int, ...], str]], method: str = "n2v"
 ) -> int:
     """2 or 3: whether all images have planes enough along Z for a 3D network of the method."""
-    if method == "hqssl":
+    if method in ("hqssl", "masked"):
         return 2
     for shape, axes in shapes_and_axes:
         axes = normalize_axes(axes, len(shape))
@@ -146,13 +154,14 @@ def choose_n_dim(
 
 def make_config(
     images: Sequence[np.ndarray], method: str = "n2v", **settings
-) -> N2VConfig | HQSSLConfig | N2NConfig:
+) -> N2VConfig | HQSSLConfig | N2NConfig | MaskedDenoiserConfig:
     """Settings that work for most images, with patches that fit them.
 
     Parameters
     ----------
     images : sequence of ndarray (S, (Z,) Y, X, C)
-    method : {'n2v', 'n2v2', 'structn2v', 'hqssl', 'n2n'}
+    method : {'n2v', 'n2v2', 'structn2v', 'hqssl', 'n2n', 'masked'}
+        For 'masked' the images are clean ones.
     **settings
         In place of ours; for 'structn2v' also `axis` and `length`.
     """
@@ -160,12 +169,9 @@ def make_config(
         raise ConfigError(f"method must be one of {', '.join(METHODS)}. Received: {method!r}.")
     images = as_image_list(images)
     if method in ("hqssl", "n2n"):
-        recipe = dict(_RECIPE_LARGE)
-        sides = [min(i.shape[axis] for i in images) for axis in (-3, -2)]
-        if images[0].ndim == 5 or min(sides) < 128:
-            # the config finds what fits
-            del recipe["train_patch_shape"]
-        return METHODS[method](images, **{**recipe, **settings})
+        return METHODS[method](images, **{**_RECIPE_LARGE, **settings})
+    if method == "masked":
+        return MaskedDenoiserConfig(images, **{**_RECIPE_MASKED, **settings})
     return _n2v_config(images, method, settings)
 
 
@@ -189,7 +195,7 @@ def _n2v_config(images, method, settings):
 
 
 def train_with_validation(
-    model: N2V | HQSSL | N2N,
+    model: Denoiser,
     images: Sequence[np.ndarray],
     verbose: int | str = "auto",
     pairs: Sequence[np.ndarray] | None = None,
@@ -227,7 +233,7 @@ def new_model(
     method: str,
     folder: str | os.PathLike | None,
     **settings,
-) -> N2V | HQSSL | N2N:
+) -> Denoiser:
     """An untrained model with settings that work for most images, in `folder` or in memory."""
     return _in_folder(make_config(images, method, **settings), folder)
 
@@ -284,9 +290,9 @@ def go_on_with(
 
 def _in_folder(config, folder):
     if folder is None:
-        return MODELS[config.method](config, basedir=None)
+        return class_of(config.method)(config, basedir=None)
     folder = os.path.abspath(folder)
-    return MODELS[config.method](config, os.path.basename(folder), os.path.dirname(folder))
+    return class_of(config.method)(config, os.path.basename(folder), os.path.dirname(folder))
 
 
 def _patch_for(images, n_dim, divisor):

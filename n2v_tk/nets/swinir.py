@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import keras
 from keras import initializers, layers
 
-from ..layers.window_attention import PixelMask, TokenMask, WindowAttention
+from ..layers.window_attention import AddConstant, PixelMask, TokenMask, WindowAttention
 
 # of the published network: RGB in [0, 1]
 RGB_MEANS = (0.4488, 0.4371, 0.4040)
@@ -87,7 +87,7 @@ def build_swinir(
     x = image
     if input_mask is not None:
         x = PixelMask(*input_mask, mask_value, seed=next_seed(), name="pixel_mask")(x)
-    x = layers.Rescaling(1.0, offset=[-m for m in means], name="without_mean")(x)
+    x = AddConstant([-m for m in means], name="without_mean")(x)
     x = layers.Conv2D(width, 1, kernel_initializer=_convolution(), name="first")(x)
     x = _normalized(x, "first")
     for group, depth in enumerate(depths):
@@ -118,7 +118,7 @@ def build_swinir(
     x = layers.Conv2D(channels, 3, padding="same", kernel_initializer=_convolution(), name="head")(
         x
     )
-    output = layers.Rescaling(1.0, offset=list(means), name="head_with_mean")(x)
+    output = AddConstant(means, name="head_with_mean")(x)
     return keras.Model(image, output, name="swinir")
 
 

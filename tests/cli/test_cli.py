@@ -414,3 +414,22 @@ def test_n2n_with_pairs_and_frames(run, rng, tmp_path):
     code, text = run("denoise", tmp_path / "a", "--method", "n2n", "-o", tmp_path / "o", *quick)
     assert code == 1
     assert "two frames at least" in text
+
+
+def test_masked(run, noisy, tmp_path, monkeypatch):
+    from n2v_tk.models import one_call
+
+    tiny = {"net_depths": (2,), "net_width": 12, "train_batch_size": 2}
+    monkeypatch.setattr(one_call, "_RECIPE_MASKED", tiny)
+    small = ["--patch", "16,16", "--epochs", "1", "--steps", "1", "--seed", "0"]
+    code, text = run("train", noisy, "-o", tmp_path / "m", "--method", "masked", *small)
+    assert code == 0, text
+    shown = run("info", tmp_path / "m")[1]
+    assert "masked training, 2D, 80 to 90 % of the pixels and 75 % of the tokens hidden" in shown
+    assert "transformer, 2 layers, 12 features" in shown
+    code, text = run("predict", noisy, "-m", tmp_path / "m", "-o", tmp_path / "out.tif")
+    assert code == 0, text
+    assert read_image(tmp_path / "out.tif").data.shape == (72, 80)
+    code, text = run("denoise", noisy, "-o", tmp_path / "no.tif", "--method", "masked")
+    assert code == 1
+    assert "learns from clean images" in text
