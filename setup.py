@@ -43,6 +43,7 @@ setup(
         **EXTRAS,
         "test": [
             "pytest>=8",
+            "pytest-xdist>=3.5",
             "ruff>=0.6",
             "bioimageio.core>=0.9.4",
             "onnxruntime",

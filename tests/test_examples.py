@@ -43,6 +43,7 @@ def files(tmp_path, rng):
 def test_every_example_is_tested():
     assert {p.name for p in EXAMPLES.glob("*.py")} == {
         "denoise_one_image.py",
+        "fill_holes.py",
         "train_and_predict.py",
     }
 
@@ -57,3 +58,16 @@ def test_train_and_predict(run, files, tmp_path):
     result = read_image(tmp_path / "out" / "b.tif")
     assert result.data.shape == (200, 200)
     assert result.data.dtype == np.uint16
+
+
+def test_fill_holes(run, tmp_path, rng):
+    picture = rng.integers(0, 256, (40, 48), np.uint8)
+    mask = np.full(picture.shape, 255, np.uint8)
+    mask[5:9] = 0
+    for name, data in (("in.png", picture), ("mask.png", mask)):
+        write_image(tmp_path / name, Image(data, "YX", kind="png"))
+    names = [tmp_path / name for name in ("in.png", "mask.png", "out.png")]
+    run("fill_holes.py", *names, 3)
+    result = read_image(names[-1]).data
+    np.testing.assert_array_equal(result[mask > 0], picture[mask > 0])
+    assert (result[mask == 0] != picture[mask == 0]).any()

@@ -200,10 +200,10 @@ def one_cost(kind):
 
 RUNS = {
     **dict.fromkeys(DENOISE, (denoise, 1500)),
-    **{f"stop {name.split()[1]}": (stop, 2000) for name in DENOISE},
-    "inpaint": (inpaint, 1000),
-    "superres": (superres, 1000),
-    "restore": (restore, 1500),
+    **{f"stop {name.split()[1]}": (stop, 1200) for name in DENOISE},
+    "inpaint": (inpaint, 600),
+    "superres": (superres, 600),
+    "restore": (restore, 800),
     "cost": (cost, None),
 }
 

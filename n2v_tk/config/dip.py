@@ -204,10 +204,6 @@ class DIPConfig(Settings):
                 "An enlarged picture has no pixels that are known. Received: keep_known=True with "
                 "task='superres'."
             )
-        if self.stop == "variance" and self.average == 0:
-            raise ConfigError(
-                "stop='variance' needs an average. Received: average=0. Set average=0.99."
-            )
         if (self.task == "flash") != (self.input == "image"):
             raise ConfigError(
                 "The task 'flash' and input='image' belong together: the guide image is the "

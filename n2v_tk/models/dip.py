@@ -41,8 +41,8 @@ class DIPResult:
     history : dict of str to list
         For each look 'iteration', 'loss' (mean squared error of the fit, in [0, 1]) and 'psnr_fit'
         (decibels to the given picture); 'held_out' (mean squared error of the averaged output
-        there) where pixels are held out; 'variance' of the output around its average; 'psnr' and
-        'psnr_average' where a reference was given.
+        there) where pixels are held out; 'variance' of the output around its latest average;
+        'psnr' and 'psnr_average' where a reference was given.
     iteration : int
         At which `image` was made.
     stopped_by : str
@@ -296,8 +296,7 @@ class _Way:
             seen["held_out"] = float(
                 np.square(averaged - self.picture.values)[self.held_out].mean()
             )
-        if self.config.average:
-            seen["variance"] = float(self.fit.variance)
+        seen["variance"] = float(self.fit.variance)
         if self.reference is not None:
             for name, output in (("psnr", now), ("psnr_average", averaged)):
                 seen[name] = _decibels(np.square(output - self.reference).mean())

@@ -10,6 +10,8 @@ from keras import ops
 
 from ..errors import TrainingError
 
+# weight of the newest output in the average that `variance` is around
+_RECENT = 0.1
 # looks in a row at which the output is not finite
 _LOST = 3
 
@@ -64,6 +66,7 @@ class PictureFit(keras.Model):
         self.count = float(weight.sum())
         self.now = self._keep("now", shape)
         self.averaged = self._keep("averaged", shape)
+        self.recent = self._keep("recent", shape)
         self.step = self._keep("step", ())
         self.variance = self._keep("variance", ())
         self.noise = keras.random.SeedGenerator(seed)
@@ -107,11 +110,14 @@ class PictureFit(keras.Model):
         # the average begins with the first output and is soon rid of it: over the first thousand
         # steps it spans the last tenth of them
         momentum = ops.minimum(self.step / (self.step + 10.0), self.momentum)
-        difference = output - self.averaged
-        self.averaged.assign(self.averaged + (1.0 - momentum) * difference)
-        # exponentially weighted variance around the average (Wang et al. 2021, section 3.3)
-        change = ops.mean(ops.square(difference))
-        self.variance.assign(momentum * (self.variance + (1.0 - momentum) * change))
+        self.averaged.assign(self.averaged + (1.0 - momentum) * (output - self.averaged))
+        # variance around a short average, both exponentially weighted (Wang et al. 2021,
+        # algorithm 2, with its weight of 0.1)
+        first = ops.cast(self.step < 0.5, "float32")
+        change = (1.0 - first) * (output - self.recent)
+        self.recent.assign(first * output + (1.0 - first) * (self.recent + _RECENT * change))
+        spread = ops.mean(ops.square(change))
+        self.variance.assign((1.0 - _RECENT) * (self.variance + _RECENT * spread))
         self.now.assign(output)
         self.step.assign(self.step + 1.0)
 

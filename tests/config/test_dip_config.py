@@ -49,7 +49,6 @@ def test_file(tmp_path):
     ({"kernel_down": 4}, "kernel_down must be odd. Received: 4"),
     ({"value_range": (2, 1)}, "value_range must be"),
     ({"input": "image"}, "'flash' and input='image' belong together"),
-    ({"stop": "variance", "average": 0}, "needs an average"),
     ({"task": "superres", "keep_known": True}, "no pixels that are known"),
     ({"held_out": 0.9}, "held_out"),
 ])  # fmt: skip

@@ -74,6 +74,20 @@ def test_the_same_seed_gives_the_same_way(rng, smooth):
     assert ways[0] == ways[1] != ways[2]
 
 
+def test_the_input_stays_and_without_noise_the_forward_pass_repeats(smooth):
+    inputs = []
+
+    def look(progress):
+        fit = progress._fit
+        first, second = (np.asarray(fit(np.zeros((1, 1)), training=False)) for _ in range(2))
+        inputs.append(np.asarray(fit.z))
+        np.testing.assert_array_equal(first, second)
+
+    fit(smooth, iterations=20, input_noise=0, on_look=look)
+    np.testing.assert_array_equal(*inputs)
+    assert 0 <= inputs[0].min() < inputs[0].max() <= 0.1
+
+
 def test_steps_do_not_depend_on_how_often_one_looks(smooth):
     ends = [fit(smooth, iterations=21, check_every=n).current for n in (7, 10, 100)]
     np.testing.assert_array_equal(ends[0], ends[1])
@@ -156,6 +170,22 @@ def test_variants_run(rng, smooth, settings):
     assert result.history["loss"][-1] < result.history["loss"][0]
     if settings.get("stop"):
         assert len(result.history["variance"]) == 4
+
+
+def test_variance_is_that_of_the_latest_outputs(smooth):
+    """Wang et al. 2021, algorithm 2."""
+    outputs = []
+    result = fit(
+        smooth, iterations=12, check_every=1, value_range=(0, 1),
+        on_look=lambda progress: outputs.append(progress.current()) is not None,
+    )  # fmt: skip
+    mean, variance, wanted = outputs[0], 0.0, [0.0]
+    for output in outputs[1:]:
+        change = output - mean
+        mean = mean + 0.1 * change
+        variance = 0.9 * (variance + 0.1 * np.mean(change**2))
+        wanted.append(variance)
+    np.testing.assert_allclose(result.history["variance"], wanted, rtol=1e-3, atol=1e-9)
 
 
 def test_parameter_noise_changes_the_way(smooth):
