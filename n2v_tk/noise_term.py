@@ -23,6 +23,9 @@ from .likelihood import (
 # smallest signal that shot noise is reckoned with, and smallest deviation, in standard deviations
 # of the normalised images
 SMALLEST = 1e-3
+# smallest variance of shot noise, relative to that at the mean of the images: pixels that noise
+# made darker than black would else count without bound
+LEAST_SHOT_NOISE = 0.01
 
 
 class Parts(NamedTuple):
@@ -115,16 +118,18 @@ class NoiseTerm:
                 gain = (ops.softplus(learned - 4.0) + SMALLEST) * self._relative
             else:
                 gain = (level / self.scale).astype(np.float32)
-            return gain * ops.maximum(mean - dark, SMALLEST)
+            return gain * ops.maximum(mean - dark, np.maximum(SMALLEST, -LEAST_SHOT_NOISE * dark))
         if level is None:
             # gain and variance at the mean of the images; the dark value follows from both
             slope = ops.softplus(learned[..., :1] - 4.0) * self._relative
             middle = ops.square((ops.softplus(learned[..., 1:] - 1.0) + SMALLEST) * self._relative)
-            return ops.maximum(middle + slope * mean, SMALLEST**2)
+            return ops.maximum(middle + slope * mean, LEAST_SHOT_NOISE * middle)
         gain, dark, read = level
         slope = (gain / self.scale).astype(np.float32)
         zero = ((dark - self.offset) / self.scale).astype(np.float32)
-        floor = np.maximum((read / self.scale) ** 2, SMALLEST**2).astype(np.float32)
+        at_mean = slope * np.maximum(-zero, 0.0)
+        floor = np.maximum((read / self.scale) ** 2, LEAST_SHOT_NOISE * at_mean)
+        floor = np.maximum(floor, SMALLEST**2).astype(np.float32)
         return slope * ops.maximum(mean - zero, 0.0) + floor
 
     def _alpha(self, noisy, learned):

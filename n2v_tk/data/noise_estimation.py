@@ -35,12 +35,15 @@ class NoiseEstimate:
         line of variance over signal meets zero. NaN without a slope.
     variance_at_zero : float
         Variance at grey value 0, on that line; below 0 with an offset.
+    variance_in_the_dark : float
+        Variance where the image is darkest, as it was seen.
     """
 
     sigma: float
     gain: float
     offset: float
     variance_at_zero: float
+    variance_in_the_dark: float
 
     def camera(self, offset: float | None = None) -> tuple[float, float, float]:
         """Gain, offset and read noise, as `HQSSLConfig` takes them for the noise model 'camera'.
@@ -49,12 +52,14 @@ class NoiseEstimate:
         ----------
         offset : float, optional
             Grey value of the dark camera, if it is known. An image does not tell offset and
-            read noise apart; without it there is no read noise.
+            read noise apart; without it the read noise is all noise there is where the image is
+            darkest, and the offset lies where the line of variance over signal passes that.
         """
         if self.gain <= 0:
             return (1e-6 * self.sigma, 0.0 if offset is None else offset, self.sigma)
         if offset is None:
-            return (self.gain, self.offset, 0.0)
+            dark = max(self.variance_in_the_dark, 0.0)
+            return (self.gain, self.offset + dark / self.gain, float(np.sqrt(dark)))
         read = max(0.0, self.variance_at_zero + self.gain * offset)
         return (self.gain, offset, float(np.sqrt(read)))
 
@@ -111,6 +116,7 @@ def estimate_noise(image: np.ndarray, axes: str | None = None) -> NoiseEstimate:
         gain=float(gain),
         offset=float(-at_zero / gain) if gain > 0 else float("nan"),
         variance_at_zero=float(at_zero),
+        variance_in_the_dark=float(variance[0]),
     )
 
 
