@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -109,7 +110,7 @@ class LivePictures:
 
     def __call__(self, progress) -> None:
         """Show how far it is."""
-        from IPython.display import display
+        from IPython.display import Image, display
 
         fit = progress.history["psnr_fit"][-1]
         step = f"step {progress.iteration} of {progress.iterations}"
@@ -121,10 +122,14 @@ class LivePictures:
             },
             self.axes,
         )
+        # a bare figure is text to a notebook that has not imported pyplot
+        file = io.BytesIO()
+        figure.savefig(file, format="png", dpi=110)
+        picture = Image(data=file.getvalue())
         if self._handle is None:
-            self._handle = display(figure, display_id=True)
+            self._handle = display(picture, display_id=True)
         else:
-            self._handle.update(figure)
+            self._handle.update(picture)
 
 
 def in_notebook() -> bool:
@@ -136,6 +141,7 @@ def in_notebook() -> bool:
 
 def _as_picture(image, axes):
     """(Y, X) or (Y, X, 3) of an image with such axes."""
+    axes = axes.upper()
     order = [axes.index(a) for a in "ZYXC" if a in axes]
     image = np.transpose(np.asarray(image, np.float32), order)
     if "Z" in axes:

@@ -47,7 +47,7 @@ def test_live_pictures_are_replaced_in_their_cell(rng, monkeypatch):
 
     modules = {
         "IPython": types.SimpleNamespace(get_ipython=lambda: None),
-        "IPython.display": types.SimpleNamespace(display=display),
+        "IPython.display": types.SimpleNamespace(display=display, Image=lambda data: data),
     }
     for name, module in modules.items():
         monkeypatch.setitem(sys.modules, name, module)
@@ -60,6 +60,5 @@ def test_live_pictures_are_replaced_in_their_cell(rng, monkeypatch):
     live(progress)
     live(progress)
     assert [kind for kind, _ in seen] == ["display", "update"]
-    titles = [axis.get_title() for axis in seen[0][1].axes]
-    assert titles == ["given", "step 50 of 100, fit 20.0 dB", "averaged"]
+    assert seen[0][1].startswith(b"\x89PNG")
     assert not in_notebook()

@@ -10,8 +10,8 @@ from ..errors import ImageFileError
 from ..io import SUFFIXES, Image, check_output, check_writable, read_image
 
 
-def find_inputs(patterns: Sequence[str]) -> list[Path]:
-    """Files named by files, folders and globs, in order, each once.
+def find_inputs(patterns: Sequence[str], suffixes: Sequence[str] = SUFFIXES) -> list[Path]:
+    """Files named by files, folders (those with `suffixes`) and globs, in order, each once.
 
     Raises
     ------
@@ -23,12 +23,12 @@ def find_inputs(patterns: Sequence[str]) -> list[Path]:
         path = Path(pattern)
         if path.is_dir():
             inside = sorted(p for p in path.iterdir() if p.is_file() and p.name[0] != ".")
-            images = [p for p in inside if p.suffix.lower() in SUFFIXES]
+            images = [p for p in inside if p.suffix.lower() in suffixes]
             if not images:
                 others = sorted({p.suffix or p.name for p in inside})
                 holds = f"It holds {', '.join(others[:6])} only." if others else "It is empty."
                 raise ImageFileError(
-                    f"The folder holds no images of type {', '.join(SUFFIXES)}. "
+                    f"The folder holds no images of type {', '.join(suffixes)}. "
                     f"Received: {path}. {holds}"
                 )
             found += images

@@ -169,6 +169,11 @@ class DenoiserConfig(Settings):
             raise ConfigError(
                 f"means and stds belong together. Received: means={self.means}, stds={self.stds}."
             )
+        if self.train_schedule == "milestones" and not self.train_milestones:
+            raise ConfigError(
+                "train_schedule='milestones' needs train_milestones, steps after which the "
+                "learning rate is halved. Received: ()."
+            )
         if list(self.train_milestones) != sorted(set(self.train_milestones)):
             raise ConfigError(f"train_milestones must rise. Received: {self.train_milestones}.")
         unknown = set(self.train_reduce_lr or ()) - _PLATEAU_ARGUMENTS

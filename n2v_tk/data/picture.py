@@ -60,9 +60,11 @@ class Picture:
         self.factor = factor
         self._layout = StackLayout.of(image, axes, 3 if "Z" in axes else 2)
         self.n_dim = self._layout.n_dim
-        stack = np.asarray(self._layout.to_stack(image), np.float32)
+        stack = self._layout.to_stack(image)
         self.sides = tuple(side * factor for side in stack.shape[1:-1])
-        self.weight = np.ones_like(stack) if mask is None else self._weight(np.asanyarray(mask))
+        self.weight = (
+            np.ones(stack.shape, np.float32) if mask is None else self._weight(np.asanyarray(mask))
+        )
         self.low, self.high = self._range(stack[self.weight > 0], value_range)
         self.values = self._to_unit(stack)
 
@@ -101,7 +103,8 @@ class Picture:
 
     def _to_unit(self, stack):
         """Clipped, since the output of the network is bound to [0, 1]."""
-        return np.clip((stack - self.low) / (self.high - self.low), 0, 1).astype(np.float32)
+        unit = (np.asarray(stack, np.float64) - self.low) / (self.high - self.low)
+        return np.clip(unit, 0, 1).astype(np.float32)
 
     def companion(self, image: np.ndarray, what: str, enlarged: bool = False) -> np.ndarray:
         """Another picture of the same scene, as this one: (1, (Z,) Y, X, C) in its scale.
@@ -118,17 +121,24 @@ class Picture:
                 f"{image.shape}."
             )
         check_image(image, what)
-        return StackLayout.of(image, self._axes, self.n_dim).to_stack(image).astype(np.float32)
+        return StackLayout.of(image, self._axes, self.n_dim).to_stack(image)
 
     def in_unit_range(self, image: np.ndarray, what: str) -> np.ndarray:
         """A picture of the size of the result, in the scale of this one."""
         return self._to_unit(self.companion(image, what, enlarged=True))
 
-    def restore(self, output: np.ndarray) -> np.ndarray:
-        """From a network's output (1, (Z,) Y, X, C) to the axes and units of the picture."""
+    def restore(self, output: np.ndarray, keep_known: bool = False) -> np.ndarray:
+        """From a network's output (1, (Z,) Y, X, C) to the axes and units of the picture.
+
+        With `keep_known` the given values stand wherever they are known.
+        """
         layout = StackLayout(self._axes, self._enlarged_shape(), self.n_dim)
         stack = np.asarray(output, np.float32) * np.float32(self.high - self.low)
-        return np.ascontiguousarray(layout.from_stack(stack + np.float32(self.low)))
+        restored = np.ascontiguousarray(layout.from_stack(stack + np.float32(self.low)))
+        if keep_known:
+            known = layout.from_stack(self.weight) > 0
+            restored[known] = self._image[known]
+        return restored
 
     def _enlarged_shape(self):
         return tuple(

@@ -15,7 +15,7 @@ from .png import read_jpeg, read_png, write_png
 from .tiff import read_tiff, write_tiff
 
 _LOSSY = (".jpg", ".jpeg", ".jpe", ".jfif", ".jp2", ".webp")
-_JPEG = (".jpg", ".jpeg", ".jpe", ".jfif")
+JPEG_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif")
 
 
 def read_image(path: str | os.PathLike, axes: str | None = None, lossy: bool = False) -> Image:
@@ -52,7 +52,7 @@ def read_image(path: str | os.PathLike, axes: str | None = None, lossy: bool = F
         raise ImageFileError(f"There is no such file. Received: {path}.")
     if folder:
         raise ImageFileError(f"An image file is needed, not a folder. Received: {path}.")
-    readable = (*SUFFIXES, *_JPEG) if lossy else SUFFIXES
+    readable = (*SUFFIXES, *JPEG_SUFFIXES) if lossy else SUFFIXES
     if suffix in _LOSSY and suffix not in readable:
         raise ImageFileError(
             f"{suffix[1:].upper()} files cannot be used. Received: {path}. Their compression makes "
@@ -67,7 +67,7 @@ def read_image(path: str | os.PathLike, axes: str | None = None, lossy: bool = F
     try:
         if suffix in TIFF_SUFFIXES:
             image = read_tiff(path)
-        elif suffix in _JPEG:
+        elif suffix in JPEG_SUFFIXES:
             image = read_jpeg(path)
         elif suffix == ".png":
             image = read_png(path)

@@ -24,8 +24,17 @@ class ReflectionPadding(layers.Layer):
 
     def call(self, inputs):
         spatial = len(inputs.shape) - 2
-        pads = [(0, 0), *[(self.width, self.width)] * spatial, (0, 0)]
-        return ops.pad(inputs, pads, mode="reflect")
+        if spatial == 2:
+            pads = [(0, 0), *[(self.width, self.width)] * spatial, (0, 0)]
+            return ops.pad(inputs, pads, mode="reflect")
+        # Keras cannot do this for volumes on torch
+        x, width = inputs, self.width
+        for axis in range(1, spatial + 1):
+            at = (slice(None),) * axis
+            before = ops.flip(x[(*at, slice(1, width + 1))], axis=axis)
+            behind = ops.flip(x[(*at, slice(-width - 1, -1))], axis=axis)
+            x = ops.concatenate([before, x, behind], axis=axis)
+        return x
 
     def compute_output_shape(self, input_shape):
         batch, *sides, channels = input_shape

@@ -26,6 +26,8 @@ from .dip_folder import DIPFolder
 
 # largest value of the random input
 _INPUT_SCALE = 0.1
+# seconds between two writings of the state
+_SAVE_EVERY = 30.0
 
 
 @dataclass
@@ -46,7 +48,7 @@ class DIPResult:
     iteration : int
         At which `image` was made.
     stopped_by : str
-        'iterations', 'held_out', 'variance', or 'caller'.
+        'iterations', 'held_out', 'variance', 'caller', or 'interrupt' (Ctrl-C after a look).
     way : dict of int to ndarray
         The averaged output on the way, at iterations that double.
     seconds : float
@@ -144,7 +146,7 @@ class DeepImagePrior:
             Clean picture, of the result's shape, to measure the way by (`history`); nothing is
             learned from it.
         folder : path, optional
-            Where the state is kept at every look, and config.json.
+            Where the state is kept (every half minute and at the end), and config.json.
         resume : bool
             Go on from the state in `folder`; start where there is none.
         on_look : callable, optional
@@ -167,44 +169,77 @@ class DeepImagePrior:
             If the output stays infinite or NaN.
         """
         c = self.config
-        factor = c.factor if c.task == "superres" else 1
-        picture = Picture(np.asanyarray(image), axes, mask, c.value_range, factor)
-        self._check(picture, mask, guide)
+        picture, state = self.check(image, axes, mask, guide, folder, resume)
         if guide is not None:
             guide = picture.companion(guide, "The guide")
-            if np.ptp(guide) == 0:
-                raise ImageError(f"The guide is constant. Received: {guide.min():g} everywhere.")
         if reference is not None:
             reference = picture.in_unit_range(reference, "The reference")
-        store = None if folder is None else DIPFolder(Path(folder))
-        state = None
-        if store is not None:
-            state = store.open(c, picture.fingerprint(), resume)
         seed = c.seed
         if state is not None:
             seed = int(state["seed"])
         elif seed is None:
             seed = int(np.random.SeedSequence().entropy % 2**32)
         fit, held_out = self._prepare(picture, guide, seed)
+        if folder is not None:
+            store = DIPFolder(Path(folder), picture.fingerprint())
+            store.claim(c)
         if on_look is None and in_notebook():
             on_look = LivePictures(np.asanyarray(image), axes)
         way = _Way(c, picture, fit, held_out, reference, on_look)
         if state is not None:
             way.set_state(state)
-        started = time.perf_counter()
+        started = saved = time.perf_counter()
 
         def look(step):
+            nonlocal saved
             enough = way.look(step)
-            if store is not None:
+            late = time.perf_counter() - saved > _SAVE_EVERY
+            if folder is not None and (enough or late or step >= c.iterations):
                 store.save({"seed": seed, **way.state()})
+                saved = time.perf_counter()
             return enough
 
         if not way.stopped_by:
-            fit.run(c.iterations, c.check_every, look)
+            try:
+                fit.run(c.iterations, c.check_every, look)
+            except KeyboardInterrupt:
+                if way.best is None:
+                    raise
+                way.stopped_by = "interrupt"
         return way.result(time.perf_counter() - started)
+
+    def check(
+        self, image, axes: str, mask=None, guide=None, folder=None, resume: bool = False
+    ) -> tuple[Picture, dict | None]:
+        """Refuse what `fit` could not work with, without working.
+
+        Parameters and errors as in `fit`.
+
+        Returns
+        -------
+        picture : Picture
+            In the scale of the network.
+        state : dict of str to ndarray, or None
+            What a resumed fit goes on from.
+        """
+        c = self.config
+        factor = c.factor if c.task == "superres" else 1
+        picture = Picture(np.asanyarray(image), axes, mask, c.value_range, factor)
+        self._check(picture, mask, guide)
+        if guide is not None and np.ptp(picture.companion(guide, "The guide")) == 0:
+            raise ImageError(f"The guide is constant. Received: {np.min(guide):g} everywhere.")
+        if folder is None:
+            return picture, None
+        return picture, DIPFolder(Path(folder), picture.fingerprint()).read(c, resume)
 
     def _check(self, picture, mask, guide):
         c = self.config
+        if c.stop_rule == "held_out" and picture.weight.sum() * c.held_out < 20:
+            raise ImageError(
+                "Too few pixels are known to hold some out. Received: "
+                f"{int(picture.weight.sum())} known values, held_out={c.held_out}. Take "
+                "stop='iterations'."
+            )
         if min(picture.sides) < c.smallest_side:
             raise ImageError(
                 f"With {len(c.down_channels)} scales every side must have at least "
@@ -240,12 +275,6 @@ class DeepImagePrior:
             chosen = rng.random((*weight.shape[:-1], 1)) < c.held_out
             held_out = (weight * chosen) > 0
             weight = weight * ~chosen
-            if not held_out.any() or not weight.any():
-                raise ImageError(
-                    "Too few pixels are known to hold some out. Received: "
-                    f"{int(picture.weight.sum())} known values, held_out={c.held_out}. Take "
-                    "stop='iterations'."
-                )
         precision = resolve_precision(c.precision)
         fit = PictureFit(
             training_form(network, precision), z, picture.values, weight, shape,
@@ -286,6 +315,7 @@ class _Way:
         self.best, self.best_step = None, 0
         self.pictures: dict[int, np.ndarray] = {}
         self.stopped_by = ""
+        self._went_back = False
 
     def look(self, step: int) -> bool:
         """Whether that is enough."""
@@ -293,16 +323,17 @@ class _Way:
         loss = float(ops.convert_to_numpy(self.fit.compute_loss(y_pred=now)))
         seen = {"iteration": step, "loss": loss, "psnr_fit": _decibels(loss)}
         if self.held_out is not None:
-            seen["held_out"] = float(
-                np.square(averaged - self.picture.values)[self.held_out].mean()
-            )
+            fitted = ops.convert_to_numpy(self.fit.measure(averaged))
+            seen["held_out"] = float(np.square(fitted - self.picture.values)[self.held_out].mean())
         seen["variance"] = float(self.fit.variance)
         if self.reference is not None:
             for name, output in (("psnr", now), ("psnr_average", averaged)):
                 seen[name] = _decibels(np.square(output - self.reference).mean())
         for name, number in seen.items():
             self.history.setdefault(name, []).append(number)
-        went_back = self.backtracking.look(seen["psnr_fit"])
+        finite = np.isfinite(averaged).all()
+        went_back = self.backtracking.look(seen["psnr_fit"] if finite else float("nan"))
+        self._went_back = went_back
         best, enough = True, False
         if self.rule is not None and not went_back:
             best, enough = self.rule.look(step, seen[self.config.stop_rule])
@@ -323,13 +354,10 @@ class _Way:
     def result(self, seconds: float) -> DIPResult:
         now = ops.convert_to_numpy(self.fit.now)
         best = now if self.best is None else self.best
-        c = self.config
-        if c.keeps_known:
-            known = self.picture.weight > 0
-            best, now = (np.where(known, self.picture.values, x) for x in (best, now))
+        keep = self.config.keeps_known
         return DIPResult(
-            self.picture.restore(best),
-            self.picture.restore(now),
+            self.picture.restore(best, keep_known=keep),
+            self.picture.restore(now, keep_known=keep),
             self.history,
             self.best_step,
             self.stopped_by or "iterations",
@@ -343,7 +371,9 @@ class _Way:
         state = {f"fit_{k}": v for k, v in self.fit.state().items()}
         state |= {f"history_{k}": np.array(v) for k, v in self.history.items()}
         state |= {f"picture_{k}": v for k, v in self.pictures.items()}
-        state |= {f"good_{k}": v for k, v in (self.backtracking.good or {}).items()}
+        if self._went_back:
+            # else it is the state of the fit
+            state |= {f"good_{k}": v for k, v in self.backtracking.good.items()}
         return state | {
             "best": self.best,
             "numbers": np.array(
@@ -364,10 +394,15 @@ class _Way:
         self.best = state["best"]
         best_step, best_value, rule_step, before = state["numbers"]
         self.best_step = int(best_step)
-        self.backtracking.good, self.backtracking.before = part("good_") or None, float(before)
+        self.backtracking.good = part("good_") or part("fit_")
+        self.backtracking.before = float(before)
         if self.rule is not None:
             self.rule.best_value, self.rule.best_step = float(best_value), int(rule_step)
-        self.stopped_by = str(state["stopped_by"])
+        # a caller who resumes wants to go on, and so does one with more patience
+        stopped_by = str(state["stopped_by"])
+        if self.rule is not None and stopped_by == self.config.stop_rule:
+            waited = self.history["iteration"][-1] - self.rule.best_step
+            self.stopped_by = stopped_by if waited >= self.config.patience else ""
 
 
 def _decibels(error):

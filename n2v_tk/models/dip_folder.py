@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ..config.dip import DIPConfig
-from ..config.files import read_config
+from ..config.files import method_of, read_config
 from ..errors import ModelFolderError, OutputExistsError
 from ..io.files import check_writable, replacing
 
@@ -23,15 +23,16 @@ class DIPFolder:
     ----------
     path : Path
         Need not exist.
+    fingerprint : str
+        Of the picture and its mask.
     """
 
-    def __init__(self, path: Path):
-        self.path = path
+    def __init__(self, path: Path, fingerprint: str):
+        self.path, self.fingerprint = path, fingerprint
         self._state = path / "state.npz"
-        self._fingerprint = ""
 
-    def open(self, config: DIPConfig, fingerprint: str, resume: bool) -> dict | None:
-        """Claim the folder, or read the state in it if `resume`.
+    def read(self, config: DIPConfig, resume: bool) -> dict | None:
+        """The state in the folder, if `resume`; refuse a folder that holds anything else.
 
         Returns
         -------
@@ -43,13 +44,12 @@ class DIPFolder:
         OutputExistsError
             If there is a state and `resume` is False.
         ModelFolderError
-            If the state is damaged, or of another picture or other settings.
+            If the state is damaged, or of another picture or other settings, or if the folder
+            holds a model.
         """
-        self._fingerprint = fingerprint
         if not self._state.exists():
+            self._refuse_model()
             check_writable(self.path)
-            self.path.mkdir(parents=True, exist_ok=True)
-            config.save(self.path / "config.json")
             return None
         if not resume:
             raise OutputExistsError(
@@ -63,15 +63,27 @@ class DIPFolder:
             if name not in _MAY_DIFFER and value != getattr(config, name)
         )
         state = self._read()
-        if str(state["fingerprint"]) != fingerprint:
+        if str(state["fingerprint"]) != self.fingerprint:
             changed.insert(0, "the picture or its mask")
         if changed:
             raise ModelFolderError(
                 "A fit goes on with the same picture and settings only. Received: other "
                 f"{', '.join(changed)} than in {self.path}. Choose another folder."
             )
-        config.save(self.path / "config.json")
         return state
+
+    def claim(self, config: DIPConfig) -> None:
+        """Make the folder and write config.json."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        config.save(self.path / "config.json")
+
+    def _refuse_model(self):
+        config = self.path / "config.json"
+        weights = self.path.is_dir() and any(self.path.glob("*.h5"))
+        if weights or (config.exists() and method_of(read_config(config)) != DIPConfig.method):
+            raise ModelFolderError(
+                f"The folder holds a model. Received: {self.path}. Choose another for the state."
+            )
 
     def _read(self):
         try:
@@ -86,4 +98,4 @@ class DIPFolder:
     def save(self, state: dict) -> None:
         """Write the state, under a temporary name first."""
         with replacing(self._state) as temporary, open(temporary, "wb") as file:
-            np.savez(file, fingerprint=np.array(self._fingerprint), **state)
+            np.savez(file, fingerprint=np.array(self.fingerprint), **state)

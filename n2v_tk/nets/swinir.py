@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 
 import keras
+import numpy as np
 from keras import initializers, layers
 
 from ..layers.window_attention import AddConstant, PixelMask, TokenMask, WindowAttention
@@ -76,10 +76,10 @@ def build_swinir(
     """
     if means is None:
         means = RGB_MEANS if channels == 3 else (sum(RGB_MEANS) / 3,) * channels
-    seeds = itertools.count(0 if seed is None else 1000 * seed)
+    numbers = None if seed is None else np.random.default_rng(seed)
 
     def next_seed():
-        return None if seed is None else next(seeds)
+        return None if numbers is None else int(numbers.integers(2**31))
 
     n_layers = sum(depths)
     drops = iter([stochastic_depth * i / max(1, n_layers - 1) for i in range(n_layers)])

@@ -16,7 +16,9 @@ class KeepWeights(keras.callbacks.Callback):
 
     After every epoch the network gets the weights of the form that is trained. Good means that
     loss and weights are finite. At the first epoch that is not, training stops and `diverged_at`
-    names the epoch. With `bad_epochs`, so many epochs in a row may have a loss that is not finite.
+    names the epoch. Where the optimiser leaves out steps with gradients that are not finite, such
+    a step makes the loss of its epoch infinite and does no harm: the epoch is good if the optimiser
+    made any step in it.
 
     Parameters
     ----------
@@ -32,9 +34,6 @@ class KeepWeights(keras.callbacks.Callback):
     before_writing : callable, optional
         Called before the first weights of a training are written: whatever belongs to them and
         must not replace what belonged to older ones any sooner.
-    bad_epochs : int
-        For optimisers that skip steps with gradients that are not finite: one such step makes the
-        loss of its epoch infinite and does no harm. Weights must be finite all the same.
     """
 
     def __init__(
@@ -44,10 +43,8 @@ class KeepWeights(keras.callbacks.Callback):
         best_name: str | None = "weights_best.h5",
         last_name: str = "weights_last.h5",
         before_writing: Callable[[], None] | None = None,
-        bad_epochs: int = 0,
     ):
         super().__init__()
-        self.bad_epochs = bad_epochs
         self.network = network
         self.folder = folder
         self.best_name = best_name
@@ -60,17 +57,18 @@ class KeepWeights(keras.callbacks.Callback):
         self.best_loss = np.inf
         self.best = self.last = None
         self.diverged_at = None
-        self._bad_in_a_row = 0
+        self._steps = 0
 
     def on_train_begin(self, logs=None):
         self._forget()
+        self._stepped()
 
     def on_epoch_end(self, epoch, logs=None):
         loss = logs.get("val_loss", logs["loss"])
         weights = self.model.get_weights()
         finite = np.isfinite(loss) and np.isfinite(logs["loss"])
-        self._bad_in_a_row = 0 if finite else self._bad_in_a_row + 1
-        if self._bad_in_a_row > self.bad_epochs or not all(np.isfinite(w).all() for w in weights):
+        finite = self._stepped() or finite
+        if not finite or not all(np.isfinite(w).all() for w in weights):
             self.diverged_at = epoch + 1
             self.model.stop_training = True
             return
@@ -82,6 +80,14 @@ class KeepWeights(keras.callbacks.Callback):
         if loss < self.best_loss:
             self.best_loss, self.best = loss, weights
             self._write(self.best_name, weights)
+
+    def _stepped(self):
+        """Whether an optimiser that leaves out bad steps made a good one since the last epoch."""
+        inner = getattr(self.model.optimizer, "inner_optimizer", None)
+        if inner is None:
+            return False
+        before, self._steps = self._steps, int(inner.iterations)
+        return self._steps > before
 
     def _write(self, name, weights):
         if self.folder is not None and name is not None:

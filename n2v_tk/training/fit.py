@@ -52,11 +52,7 @@ class Trainer:
         self._compile_options = {"loss": loss, **kwargs}
         self._compile(optimizer)
         self.kept = KeepWeights(
-            network,
-            folder,
-            config.train_checkpoint,
-            before_writing=before_writing,
-            bad_epochs=1 if config.skips_bad_steps else 0,
+            network, folder, config.train_checkpoint, before_writing=before_writing
         )
         self.callbacks = self._callbacks(folder)
         self._epochs_done = 0

@@ -166,7 +166,9 @@ class PictureFit(keras.Model):
             length = min(left, check_every - done % check_every)
             # as many equal runs as there are; what is left over comes alone
             runs = left // check_every if length == check_every else 1
-            self.steps_per_execution = length
+            # on torch there is nothing to compile
+            compiled = keras.backend.backend() != "torch"
+            self.steps_per_execution = length if compiled else 1
             self.make_train_function(force=True)
             self.fit(
                 np.zeros((length, 1), np.float32),
@@ -226,9 +228,11 @@ class Backtracking:
                     f"{self._lost} look(s) in a row. Take a lower learning_rate, or "
                     "precision='float32'."
                 )
-            step = float(self.fit.step)
+            # on from there with other noise, which else would lead to the same end
+            kept = [(v, ops.convert_to_numpy(v)) for v in (self.fit.step, self.fit.noise.state)]
             self.fit.set_state(self.good)
-            self.fit.step.assign(step)
+            for variable, value in kept:
+                variable.assign(value)
             return True
         self._lost = 0
         if self.decibels is not None and psnr < self.before - self.decibels:

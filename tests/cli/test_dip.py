@@ -79,6 +79,29 @@ def test_jpeg_files_are_read_here_and_become_png(run, picture, tmp_path):
     assert "JPG files cannot be used" in text
 
 
+def test_folders_of_jpeg_and_masks_without_axes(run, rng, tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    data = rng.integers(0, 256, (24, 20), np.uint8)
+    (folder / "a.jpg").write_bytes(imagecodecs.jpeg8_encode(data))
+    assert run("dip", "jpeg", folder, "-o", tmp_path / "out", *QUICK)[0] == 0
+    assert (tmp_path / "out" / "a.png").exists()
+    np.save(tmp_path / "v.npy", rng.random((9, 20, 22)))
+    np.save(tmp_path / "m.npy", rng.random((9, 20, 22)) < 0.9)
+    code, text = run("dip", "restore", tmp_path / "v.npy", "--axes", "ZYX", "--mask",
+                     tmp_path / "m.npy", "-o", tmp_path / "v.tif", *QUICK)  # fmt: skip
+    assert code == 0, text
+
+
+def test_all_pictures_are_checked_before_the_first(run, picture, tmp_path):
+    small = tmp_path / "small.png"
+    write_image(small, Image(np.eye(4, dtype=np.uint8), "YX", kind="png"))
+    code, text = run("dip", "denoise", picture, small, "-o", tmp_path / "out", *QUICK)
+    assert code == 1
+    assert "every side must have at least" in text
+    assert "Fitting" not in text
+
+
 def test_flash_and_several_inputs(run, picture, tmp_path):
     second = tmp_path / "second.png"
     second.write_bytes(picture.read_bytes())
@@ -99,6 +122,7 @@ def test_flash_and_several_inputs(run, picture, tmp_path):
     (["denoise", "--factor", "2"], "--factor is for superres. Received: dip denoise"),
     (["denoise", "--resume"], "Received: no --state FOLDER"),
     (["denoise", "--filters", "a"], "--filters must be whole numbers"),
+    (["denoise", "--way", "way.jpg"], "--way is a PNG file"),
     (["denoise", "--value-range", "1"], "--value-range must be LOW,HIGH"),
     (["denoise", "--filters", "8,8,8,8,8,8,8"], "needs at least 129"),
 ])  # fmt: skip

@@ -137,6 +137,19 @@ def test_colour_and_volumes(rng):
         assert 0 <= result.image.min() < result.image.max() <= 255
 
 
+def test_known_pixels_come_back_exactly(rng):
+    image = rng.integers(0, 60000, (20, 24)).astype(np.uint16)
+    mask = rng.random(image.shape) < 0.7
+    result = fit(image, task="restore", mask=mask, iterations=10, value_range=(1000, 50000))
+    np.testing.assert_array_equal(result.image[mask], image[mask])
+
+
+def test_enlarging_with_pixels_held_out(smooth):
+    result = fit(smooth[:32, :32], task="superres", factor=2, stop="held_out", iterations=20)
+    assert len(result.history["held_out"]) == 2
+    assert result.image.shape == (64, 64)
+
+
 def test_enlarging(smooth):
     small = np.asarray(downsample(smooth[None, ..., None].astype("f4"), 4))[0, ..., 0]
     result = fit(
@@ -218,6 +231,46 @@ def test_a_state_is_not_lost_or_mixed_up(smooth, tmp_path):
     (tmp_path / "state.npz").write_bytes(b"PK broken")
     with pytest.raises(ModelFolderError, match="may be damaged"):
         fit(smooth, iterations=10, folder=tmp_path, resume=True)
+
+
+def test_a_folder_with_a_model_stays_as_it_is(smooth, tmp_path):
+    (tmp_path / "config.json").write_text('{"n2v_tk_method": "n2v"}')
+    with pytest.raises(ModelFolderError, match="The folder holds a model"):
+        fit(smooth, iterations=10, folder=tmp_path)
+    assert (tmp_path / "config.json").read_text() == '{"n2v_tk_method": "n2v"}'
+
+
+def test_a_caller_who_stopped_may_go_on(smooth, tmp_path):
+    first = fit(smooth, iterations=40, folder=tmp_path, on_look=lambda progress: True)
+    assert (first.stopped_by, first.history["iteration"]) == ("caller", [10])
+    second = fit(smooth, iterations=20, folder=tmp_path, resume=True)
+    assert (second.stopped_by, second.history["iteration"]) == ("iterations", [10, 20])
+
+
+def test_ctrl_c_gives_the_best_so_far(smooth, tmp_path):
+    def look(progress):
+        if progress.iteration == 20:
+            raise KeyboardInterrupt
+
+    result = fit(smooth, iterations=40, on_look=look)
+    assert (result.stopped_by, result.iteration) == ("interrupt", 20)
+    assert np.isfinite(result.image).all()
+
+
+def test_going_back_after_nan_takes_other_noise(smooth):
+    """Parameters that are not a number are taken back, and the fit goes on."""
+    spoiled = []
+
+    def look(progress):
+        if progress.iteration == 20:
+            for variable in progress._fit.trainable_variables:
+                variable.assign(np.full(variable.shape, np.nan, np.float32))
+            spoiled.append(np.asarray(progress._fit.noise.state))
+
+    result = fit(smooth, iterations=60, on_look=look)
+    assert np.isnan(result.history["loss"][2])
+    assert np.isfinite(result.history["loss"][3:]).all()
+    assert np.isfinite(result.image).all()
 
 
 def test_resume_starts_where_there_is_no_state(smooth, tmp_path):
