@@ -152,7 +152,7 @@ class DIPConfig(Settings):
     average: Annotated[float, Field(ge=0, lt=1)] = 0.99
     stop: Literal["auto", "iterations", "held_out", "variance"] = "auto"
     held_out: Annotated[float, Field(gt=0, le=0.5)] = 0.05
-    patience: PositiveInt = 1000
+    patience: PositiveInt = 500
     check_every: PositiveInt = 50
     backtrack: Annotated[float, Field(gt=0)] | None = 5.0
     keep_known: bool | None = None
