@@ -234,17 +234,17 @@ class DeepImagePrior:
 
     def _check(self, picture, mask, guide):
         c = self.config
-        if c.stop_rule == "held_out" and picture.weight.sum() * c.held_out < 20:
-            raise ImageError(
-                "Too few pixels are known to hold some out. Received: "
-                f"{int(picture.weight.sum())} known values, held_out={c.held_out}. Take "
-                "stop='iterations'."
-            )
         if min(picture.sides) < c.smallest_side:
             raise ImageError(
                 f"With {len(c.down_channels)} scales every side must have at least "
                 f"{c.smallest_side} pixels. Received: {picture.sides}. Take fewer scales, e.g. "
                 "down_channels=(64, 64, 64)."
+            )
+        if c.stop_rule == "held_out" and picture.weight.sum() * c.held_out < 20:
+            raise ImageError(
+                "Too few pixels are known to hold some out. Received: "
+                f"{int(picture.weight.sum())} known values, held_out={c.held_out}. Take "
+                "stop='iterations'."
             )
         if mask is None and c.task in ("inpaint", "restore"):
             raise ConfigError(
