@@ -130,13 +130,13 @@ def evaluate_generalisation(
     >>> class Nothing:
     ...     def predict(self, image, axes):
     ...         return image
-    >>> clean = np.random.default_rng(0).uniform(0, 255, (1, 32, 32))
+    >>> clean = np.random.default_rng(0).uniform(0, 255, (1, 256, 256))
     >>> print(evaluate_generalisation(Nothing(), clean, [Gaussian(0.0), Gaussian(25.5)], "YX",
     ...                               data_range=255.0))
     | noise | strength | noisy | model |
     |---|---|---|---|
     | gaussian | 0 | inf | inf |
-    | gaussian | 25.5 | 19.93 | 19.93 |
+    | gaussian | 25.5 | 20.0 | 20.0 |
     """
     models = dict(model) if isinstance(model, Mapping) else {"model": model}
     images = [np.asarray(image, np.float32) for image in images]

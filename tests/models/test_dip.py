@@ -282,7 +282,7 @@ class FakeFit:
     """What `Backtracking` needs of a fit."""
 
     def __init__(self):
-        self.value, self.step, self.trainable = 0, Step(), []
+        self.value, self.step, self.noise = 0, Step(), Noise()
 
     def state(self):
         return {"all": self.value}
@@ -297,11 +297,16 @@ class FakeFit:
 class Step:
     value = 0
 
-    def __float__(self):
-        return float(self.value)
+    def __array__(self, dtype=None, copy=None):
+        return np.asarray(self.value)
 
     def assign(self, value):
         self.value = value
+
+
+class Noise:
+    def __init__(self):
+        self.state = Step()
 
 
 def test_backtracking():
