@@ -14,6 +14,11 @@ EXTRAS = {
     "serving": ["tensorflow-serving-api>=2.18", "grpcio"],
     "bioimageio": ["bioimageio.spec>=0.5.7"],
     "onnx": ["tf2onnx>=1.16", "onnx>=1.16"],
+    "openvino": ["openvino>=2025.0"],
+    "zarr": ["zarr>=3"],
+    "dask": ["zarr>=3", "distributed"],
+    # bioio-czi is under the GPL
+    "bio": ["bioio>=1.2", "bioio-czi", "bioio-nd2", "bioio-lif"],
 }
 
 setup(
@@ -47,10 +52,13 @@ setup(
             "ruff>=0.6",
             "bioimageio.core>=0.9.4",
             "onnxruntime",
-            "openvino",
+            "ome-zarr-models>=1",
+            *EXTRAS["bio"],
+            *EXTRAS["dask"],
             *EXTRAS["jax"],
             *EXTRAS["serving"],
             *EXTRAS["onnx"],
+            *EXTRAS["openvino"],
         ],
     },
     entry_points={"console_scripts": ["n2v-tk = n2v_tk.cli:main"]},

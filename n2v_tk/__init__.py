@@ -26,6 +26,7 @@ _LAZY = {
     "denoise": ".models.one_call",
     "load_model": ".models.loading",
     "read_image": ".io",
+    "read_stacks": ".io",
     "write_image": ".io",
     "psnr": ".evaluation.metrics",
 }

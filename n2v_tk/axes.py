@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .errors import AxesError
+from .lazy import LazyArray
 
 
 def normalize_axes(axes: str | None, ndim: int) -> str:
@@ -113,8 +114,11 @@ class StackLayout:
         """Length of an axis in pixels."""
         return self.shape[self.axes.index(axis)]
 
-    def to_stack(self, image: np.ndarray) -> np.ndarray:
+    def to_stack(self, image: np.ndarray | LazyArray) -> np.ndarray | LazyArray:
         """View of an image as 'S(Z)YXC' (a copy only where numpy cannot merge the axes)."""
+        if isinstance(image, LazyArray):
+            groups = [self.sample_axes, *self.spatial_axes, "C" if "C" in self.axes else ""]
+            return image.rearranged([[self.axes.index(a) for a in group] for group in groups])
         order = self.sample_axes + self.spatial_axes + ("C" if "C" in self.axes else "")
         stack = np.transpose(image, [self.axes.index(a) for a in order])
         n_samples = math.prod(stack.shape[: len(self.sample_axes)])

@@ -27,6 +27,10 @@ class ImageFileError(N2VTKError, OSError):
     """A file that is missing, damaged, of the wrong kind, or cannot be written."""
 
 
+class ExtraMissingError(N2VTKError, ImportError):
+    """An optional package that is needed and not installed."""
+
+
 class OutputExistsError(ImageFileError, FileExistsError):
     """An output that is there already and may not be overwritten."""
 
@@ -45,6 +49,10 @@ class ExportError(N2VTKError, RuntimeError):
 
 class ServingError(N2VTKError, ConnectionError):
     """A server that is away, lacks the model, or failed to answer."""
+
+
+class SchedulerError(N2VTKError, ConnectionError):
+    """A dask scheduler that does not answer, or workers that cannot do the work."""
 
 
 class DeviceError(N2VTKError, RuntimeError):

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import math
+import mmap
+import weakref
 from collections.abc import Sequence
 
 import numpy as np
 
 from .errors import ConfigError, ImageError
+from .lazy import LazyArray, pieces
 
 PERCENTILES = (1.0, 99.8)
+# files all of whose values are known to be finite
+_finite: weakref.WeakSet = weakref.WeakSet()
 
 
-def check_image(image: np.ndarray, what: str = "The image") -> None:
-    """Refuse what no network can learn from.
+def check_image(image: np.ndarray | LazyArray, what: str = "The image", look: bool = True) -> None:
+    """Refuse what no network can learn from; `look` is whether to look at every value.
 
     Raises
     ------
@@ -27,34 +33,64 @@ def check_image(image: np.ndarray, what: str = "The image") -> None:
         )
     if image.size == 0:
         raise ImageError(f"{what} is empty. Received: shape {tuple(image.shape)}.")
-    if image.dtype.kind == "f":
-        n_bad, first = 0, None
-        for index, part in _parts(image):
-            bad = ~np.isfinite(part)
-            if n := int(np.count_nonzero(bad)):
-                n_bad += n
-                if first is None:
-                    within = tuple(int(i) for i in np.argwhere(bad)[0])
-                    first = (*index, *within)
-        if n_bad:
-            raise ImageError(
-                f"{what} holds values that are not finite. Received: {n_bad} of {image.size} "
-                f"pixels are NaN or infinite, the first at index {first}. Replace them first, "
-                "e.g. with numpy.nan_to_num or the median of their neighbours."
-            )
+    if look and image.dtype.kind == "f" and _file_of(image)[0] not in _finite:
+        _check_finite(image, what)
+        _remember_finite(image)
 
 
-def channel_statistics(images: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+def _file_of(image):
+    """What an array reads from a file with, and the bytes there; None for arrays in memory."""
+    if isinstance(image, LazyArray):
+        source = image.source
+        return source, math.prod(source.shape) * image.dtype.itemsize
+    if isinstance(image, np.memmap) and image.mode == "r" and image._mmap is not None:
+        return image._mmap, len(image._mmap)
+    return None, 0
+
+
+def _remember_finite(image):
+    """Large files need not be gone through again for every view of them."""
+    file, size = _file_of(image)
+    # maps begin at a multiple of the granularity
+    if file is not None and size - image.nbytes < mmap.ALLOCATIONGRANULARITY:
+        _finite.add(file)
+
+
+def _check_finite(image, what):
+    n_bad, first = 0, None
+    for piece in pieces(image):
+        bad = ~np.isfinite(np.asarray(image[piece]))
+        if n := int(np.count_nonzero(bad)):
+            n_bad += n
+            if first is None:
+                within = np.argwhere(bad)[0]
+                first = tuple(int(s.start + i) for s, i in zip(piece, within, strict=True))
+    if n_bad:
+        raise ImageError(
+            f"{what} holds values that are not finite. Received: {n_bad} of {image.size} "
+            f"pixels are NaN or infinite, the first at index {first}. Replace them first, "
+            "e.g. with numpy.nan_to_num or the median of their neighbours."
+        )
+
+
+def channel_statistics(
+    images: Sequence[np.ndarray | LazyArray],
+) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard deviation of every channel over all pixels of all images.
 
     Parameters
     ----------
     images : sequence of ndarray (..., C)
-        Read sample by sample; nothing is copied as a whole.
+        Read piece by piece, once; nothing is copied as a whole.
 
     Returns
     -------
     means, stds : ndarray of float64 (C,)
+
+    Raises
+    ------
+    ImageError
+        For values that are not finite.
 
     Examples
     --------
@@ -63,29 +99,37 @@ def channel_statistics(images: Sequence[np.ndarray]) -> tuple[np.ndarray, np.nda
     """
     count, mean, spread = 0, 0.0, 0.0
     for image in images:
-        for _, part in _parts(image):
-            pixels = np.asarray(part, np.float64).reshape(-1, image.shape[-1])
+        for piece in pieces(image):
+            pixels = np.asarray(image[piece], np.float64).reshape(-1, image.shape[-1])
             n, part_mean = len(pixels), pixels.mean(axis=0)
+            if not np.isfinite(part_mean).all():
+                _check_finite(image, "A training image")
             part_spread = ((pixels - part_mean) ** 2).sum(axis=0)
             delta = part_mean - mean
             # Chan, Golub, LeVeque: pairwise update of mean and sum of squares
             spread = spread + part_spread + delta**2 * count * n / (count + n)
             mean = mean + delta * n / (count + n)
             count += n
+        if image.dtype.kind == "f":
+            _remember_finite(image)
     return np.asarray(mean), np.sqrt(np.asarray(spread) / count)
 
 
-def image_statistics(image: np.ndarray, normalization: str) -> tuple[np.ndarray, np.ndarray]:
+def image_statistics(
+    image: np.ndarray | LazyArray,
+    normalization: str,
+    percentiles: tuple[float, float] = PERCENTILES,
+) -> tuple[np.ndarray, np.ndarray]:
     """Offset and scale of every channel of one image ((Z,) Y, X, C).
 
     ``(image - offset) / scale`` is the normalised image: mean and standard deviation for 'image',
-    percentiles 1 and 99.8 brought to 0 and 1 for 'percentile'. Both (C,).
+    `percentiles` brought to 0 and 1 for 'percentile'. Both (C,).
     """
     if normalization == "image":
         offset, scale = channel_statistics([image])
     else:
         pixels = np.asarray(image).reshape(-1, image.shape[-1])
-        low, high = np.percentile(pixels, PERCENTILES, axis=0)
+        low, high = np.percentile(pixels, percentiles, axis=0)
         offset, scale = low, high - low
     # a blank field of view stays blank instead of becoming infinite
     return offset, np.where(scale > 0, scale, 1.0)
@@ -147,13 +191,3 @@ def to_dtype(image: np.ndarray, dtype) -> np.ndarray:
     result = np.clip(rounded, limits.min, largest).astype(dtype)
     result[rounded >= limits.max] = limits.max
     return result
-
-
-def _parts(image):
-    """Index and view of pieces of moderate size, along the first axis where there are many."""
-    if image.ndim > 2 and image.size > 2**22:
-        for i in range(image.shape[0]):
-            for index, part in _parts(image[i]):
-                yield (i, *index), part
-    else:
-        yield (), image

@@ -7,7 +7,16 @@ import pytest
 
 ROOT = Path(__file__).parents[1] / "n2v_tk"
 FLOORS = [
-    {"errors", "axes", "config", "layers", "masking", "normalization", "evaluation.metrics"},
+    {
+        "errors",
+        "lazy",
+        "axes",
+        "config",
+        "layers",
+        "masking",
+        "normalization",
+        "evaluation.metrics",
+    },
     {"io", "nets", "data", "losses", "likelihood", "noise_term"},
     {"training", "prediction"},
     {"models", "export", "plot", "evaluation"},

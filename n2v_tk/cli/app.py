@@ -25,13 +25,18 @@ console = Console(stderr=True)
 Inputs = Annotated[
     list[str],
     typer.Argument(
-        metavar="IN", help="Images: files, folders or quoted globs. TIFF, OME-TIFF, PNG, NPY."
+        metavar="IN",
+        help="Images: files, folders or quoted globs. TIFF, OME-TIFF, PNG, NPY, OME-Zarr, HDF5 "
+        "(FILE::NAME), CZI, ND2, LIF.",
     ),
 ]
 Output = Annotated[
     Path,
     typer.Option(
-        "--output", "-o", help="A file for one image, else a folder; made if it is not there."
+        "--output",
+        "-o",
+        help="A file for one image, else a folder; made if it is not there. A name ending in "
+        ".zarr gives OME-Zarr, block by block, for images of any size.",
     ),
 ]
 Axes = Annotated[
@@ -173,15 +178,44 @@ def predict(
     ] = None,
     tta: Tta = False,
     dtype: Dtype = None,
+    precision: Annotated[
+        str | None,
+        typer.Option(help="float32, mixed_bfloat16 or auto. Default: as the model was trained."),
+    ] = None,
+    engine: Annotated[
+        str, typer.Option(help="keras, or openvino, which some processors run faster.")
+    ] = "keras",
+    max_memory: Annotated[
+        str | None,
+        typer.Option(help="Memory to stay below, e.g. 2GB: smaller tiles and blocks."),
+    ] = None,
+    chunks: Annotated[
+        str | None,
+        typer.Option(help=".zarr: chunks along TCZYX, e.g. 1,1,32,256,256. Default: the input's."),
+    ] = None,
+    ome_zarr: Annotated[
+        str | None,
+        typer.Option(help=".zarr: version 0.4 or 0.5. Default: that of the input, else 0.4."),
+    ] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(help=".zarr: work on the workers of this dask scheduler, tcp://HOST:PORT."),
+    ] = None,
     device: Device = None,
     overwrite: Overwrite = False,
 ):
-    """Denoise images with a trained model."""
+    """Denoise images with a trained model.
+
+    A .zarr result that was interrupted goes on where it stopped when the command is repeated.
+    """
     from . import commands
 
+    running = {"precision": precision, "engine": engine, "max_memory": max_memory}
+    stores = {"chunks": chunks, "version": ome_zarr, "scheduler": scheduler}
     commands.predict(
-        console, inputs, model, output, axes, weights, n_tiles, tta, dtype, device, overwrite
-    )
+        console, inputs, model, output, axes, weights, n_tiles, tta, dtype, running, stores, device,
+        overwrite,
+    )  # fmt: skip
 
 
 @app.command()

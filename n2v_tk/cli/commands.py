@@ -12,6 +12,7 @@ from ..axes import StackLayout
 from ..config.masked import refuse_without_clean_images
 from ..errors import ConfigError, N2VTKError, OutputExistsError
 from ..io import Image, check_format, check_writable, read_image, write_image
+from ..lazy import LazyArray
 from ..normalization import check_image, result_dtype
 from .device import start_backend
 from .files import find_inputs, plan_outputs, read_all
@@ -96,16 +97,23 @@ def train(console, inputs, output, axes, training, device, overwrite, pairs=None
 
 
 def predict(
-    console, inputs, folder, output, axes, weights, n_tiles, tta, dtype, device, overwrite
-) -> None:
+    console, inputs, folder, output, axes, weights, n_tiles, tta, dtype, running, stores, device,
+    overwrite,
+) -> None:  # fmt: skip
     """Denoise images with a trained model."""
     paths = find_inputs(inputs)
     targets = plan_outputs(paths, output, overwrite)
+    large = any(target.suffix == ".zarr" for target in targets)
+    _check_store_options(stores, large)
     images = read_all(paths, axes)
     dtypes = _result_dtypes(images, targets, dtype)
     tiles = None if n_tiles is None else numbers(n_tiles, "--n-tiles")
+    running = {name: value for name, value in running.items() if value is not None}
     if folder.startswith("grpc:"):
-        _refuse_for_server(weights=weights, tta=tta, device=device)
+        _refuse_for_server(
+            weights=weights, tta=tta, device=device, precision=running.get("precision"),
+            engine=running["engine"] != "keras", max_memory=running.get("max_memory"), zarr=large,
+        )  # fmt: skip
         from ..export.client import ServedModel
 
         model, options = ServedModel(folder), {}
@@ -113,12 +121,58 @@ def predict(
         start_backend(device)
         from ..models.loading import load_model
 
-        model, options = load_model(folder), {"tta": tta}
+        model, options = load_model(folder), {"tta": tta, **running}
         if weights is not None:
             model.load_weights(weights)
-    for image in images:
-        model.check(image.data, image.axes, tiles)
-    _write_predictions(console, model, images, targets, dtypes, overwrite, n_tiles=tiles, **options)
+    if large and tiles is not None:
+        raise ConfigError(
+            f"Blocks of .zarr results are chosen by --max-memory. Received: --n-tiles {n_tiles}."
+        )
+    for image, target in zip(images, targets, strict=True):
+        model.check(image.data, image.axes, tiles, look=target.suffix != ".zarr")
+    for path, image, target, of_result in zip(paths, images, targets, dtypes, strict=True):
+        if target.suffix == ".zarr":
+            options |= {"dtype": of_result, "overwrite": overwrite}
+            write_store(console, model, path, target, axes, stores, options)
+        else:
+            _write_predictions(
+                console, model, [image], [target], [of_result], overwrite, n_tiles=tiles, **options
+            )
+
+
+def write_store(console, model, source, target, axes, stores, options) -> None:
+    """Denoise an image into an OME-Zarr store, block by block, here or on a cluster."""
+    from .progress import block_progress
+
+    options = {**options, "version": stores.get("version")}
+    if stores.get("chunks") is not None:
+        options["chunks"] = numbers(stores["chunks"], "--chunks")
+    if stores.get("scheduler") is not None:
+        from ..models.on_cluster import connect
+
+        options["client"] = connect(stores["scheduler"])
+    started = time.monotonic()
+    try:
+        with block_progress(console, target.name) as progress:
+            model.predict_large(source, target, axes, progress=progress, **options)
+    except KeyboardInterrupt:
+        say(console, f"Stopped. Repeat the command to go on: what is done is in {target}.partial.")
+        raise SystemExit(130) from None
+    finally:
+        if "client" in options:
+            options["client"].close()
+    say(console, f"{target}  ({time.monotonic() - started:.1f} s)")
+
+
+def _check_store_options(stores, large):
+    given = [name for name, value in stores.items() if value is not None]
+    names = {"version": "ome-zarr"}
+    if given and not large:
+        raise ConfigError(
+            "Chunks, the version of OME-Zarr and a scheduler are for results that end in .zarr. "
+            f"Received: {', '.join('--' + names.get(name, name) for name in given)}. Let the "
+            "output end in .zarr."
+        )
 
 
 def export(console, source, kind, target, weights, given, test_image, overwrite) -> None:
@@ -169,7 +223,8 @@ def convert(console, source: Path, target: Path, overwrite: bool) -> None:
 def make_model(images: Sequence[Image], training, folder, device):
     """An untrained model for checked images, in `folder` or in memory."""
     for image in images:
-        check_image(image.data)
+        # stores are gone through once, for their statistics
+        check_image(image.data, look=not isinstance(image.data, LazyArray))
     start_backend(device)
     from ..models.loading import load_model
     from ..models.one_call import choose_n_dim, go_on_with, new_model
@@ -241,13 +296,17 @@ def _refuse_for_server(**options):
     if given:
         raise ConfigError(
             "A model on a server is what was exported to it. Received: "
-            f"{', '.join('--' + name for name in given)}. Leave that out, or predict with the "
-            "model folder."
+            f"{', '.join('--' + name.replace('_', '-') for name in given)}. Leave that out, or "
+            "predict with the model folder."
         )
 
 
 def _write_predictions(console, model, images, targets, dtypes, overwrite, **options) -> None:
     for image, target, dtype in zip(images, targets, dtypes, strict=True):
+        if target.suffix == ".zarr":
+            more = {**options, "dtype": dtype, "overwrite": overwrite}
+            write_store(console, model, image, target, None, {}, more)
+            continue
         started = time.monotonic()
         result = model.predict(image.data, image.axes, dtype=dtype, **options)
         write_image(target, image.like(result), overwrite)

@@ -6,11 +6,24 @@ import glob
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..errors import ImageFileError
-from ..io import SUFFIXES, Image, check_output, check_writable, read_image
+from ..errors import ImageFileError, OutputExistsError
+from ..io import (
+    JPEG_SUFFIXES,
+    SOURCE_SUFFIXES,
+    SUFFIXES,
+    Image,
+    check_output,
+    check_writable,
+    images_in,
+    is_store,
+    read_image,
+    split_inner,
+)
 
 
-def find_inputs(patterns: Sequence[str], suffixes: Sequence[str] = SUFFIXES) -> list[Path]:
+def find_inputs(
+    patterns: Sequence[str], suffixes: Sequence[str] = (*SUFFIXES, *SOURCE_SUFFIXES)
+) -> list[Path]:
     """Files named by files, folders (those with `suffixes`) and globs, in order, each once.
 
     Raises
@@ -22,16 +35,7 @@ def find_inputs(patterns: Sequence[str], suffixes: Sequence[str] = SUFFIXES) -> 
     for pattern in patterns:
         path = Path(pattern)
         if path.is_dir():
-            inside = sorted(p for p in path.iterdir() if p.is_file() and p.name[0] != ".")
-            images = [p for p in inside if p.suffix.lower() in suffixes]
-            if not images:
-                others = sorted({p.suffix or p.name for p in inside})
-                holds = f"It holds {', '.join(others[:6])} only." if others else "It is empty."
-                raise ImageFileError(
-                    f"The folder holds no images of type {', '.join(suffixes)}. "
-                    f"Received: {path}. {holds}"
-                )
-            found += images
+            found += images_in(path, suffixes)
         elif path.exists() or not glob.has_magic(pattern):
             found.append(path)
         else:
@@ -41,7 +45,7 @@ def find_inputs(patterns: Sequence[str], suffixes: Sequence[str] = SUFFIXES) -> 
                     f"No file matches. Received: {pattern!r}. Quote the pattern and check the "
                     "folder."
                 )
-            matches = [p for p in matches if p.is_file()]
+            matches = [p for p in matches if p.is_file() or is_store(p)]
             if not matches:
                 raise ImageFileError(
                     f"Only folders match. Received: {pattern!r}. Name the folder itself, or files "
@@ -59,22 +63,20 @@ def read_all(paths: Sequence[Path], axes: str | None) -> list[Image]:
 def plan_outputs(paths: Sequence[Path], output: Path, overwrite: bool) -> list[Path]:
     """Where each result goes, checked to be free and writable.
 
-    One input and an output with the suffix of an image: that file. Else a folder, with the names
-    of the inputs. An input is never overwritten.
+    One input and an output with the suffix of an image or of a Zarr store: that one. Else a
+    folder, with the names of the inputs. An input is never overwritten.
     """
-    if len(paths) == 1 and output.suffix.lower() in SUFFIXES and not output.is_dir():
+    suffix = output.suffix.lower()
+    is_image = suffix == ".zarr" or (suffix in SUFFIXES and not output.is_dir())
+    if len(paths) == 1 and is_image:
         targets = [output]
-    elif output.suffix.lower() in SUFFIXES and not output.is_dir():
+    elif is_image:
         raise ImageFileError(
             f"Several images need a folder for their results. Received: {len(paths)} images and "
             f"output {output}."
         )
     else:
-        # what is read only, such as JPEG, is written as PNG
-        targets = [
-            output / (path.name if path.suffix.lower() in SUFFIXES else f"{path.stem}.png")
-            for path in paths
-        ]
+        targets = [output / _name_of_result(path) for path in paths]
         check_writable(output)
     seen: dict[Path, Path] = {}
     for path, target in zip(paths, targets, strict=True):
@@ -89,5 +91,28 @@ def plan_outputs(paths: Sequence[Path], output: Path, overwrite: bool) -> list[P
                 f"A result would overwrite its input. Received: output {target}. Choose another "
                 "folder or name."
             )
-        check_output(target, overwrite)
+        if target.suffix == ".zarr":
+            _check_store(target, overwrite)
+        else:
+            check_output(target, overwrite)
     return targets
+
+
+def _name_of_result(path):
+    file, inner = split_inner(path)
+    suffix = file.suffix.lower()
+    if suffix in (*SUFFIXES, ".zarr"):
+        return file.name
+    if suffix in SOURCE_SUFFIXES:
+        return f"{file.stem}{'' if inner is None else '_' + inner.replace('/', '_')}.ome.tif"
+    # other formats are read only too: JPEG is written as PNG, what lies in a store as a store
+    return f"{file.stem}.png" if suffix in JPEG_SUFFIXES else f"{file.name}.zarr"
+
+
+def _check_store(target, overwrite):
+    if target.exists() and not overwrite:
+        raise OutputExistsError(
+            f"The output is there already. Received: {target}. Choose another name, or overwrite "
+            "it with --overwrite."
+        )
+    check_writable(target.parent)

@@ -9,14 +9,15 @@ from rich.table import Table
 
 from ..config import DenoiserConfig
 from ..config.reading import load_config
-from ..io import read_image
+from ..io import is_in_store, read_image
+from ..lazy import LazyArray
 from ..normalization import check_image
 
 
 def info(path: Path, axes: str | None) -> None:
     """Say what a model is and how it was trained, or what is in an image file."""
     table = Table(show_header=False, box=None)
-    is_model = path.is_dir() or path.suffix == ".keras"
+    is_model = (path.is_dir() or path.suffix == ".keras") and not is_in_store(path)
     for name, text in _model_rows(path) if is_model else _image_rows(path, axes):
         table.add_row(name, text)
     Console().print(table, highlight=False)
@@ -116,12 +117,15 @@ def _normalization(config):
 
 def _image_rows(path, axes):
     image = read_image(path, axes)
-    check_image(image.data)
     data = image.data
     yield "shape", " × ".join(str(s) for s in data.shape)
     yield "axes", image.axes
     yield "dtype", str(data.dtype)
-    yield "range", f"{data.min()} to {data.max()}"
-    yield "mean, std", f"{data.mean(dtype=float):.6g}, {data.std(dtype=float):.6g}"
+    if not isinstance(data, LazyArray):  # of others only what the file says: they may be large
+        check_image(data)
+        yield "range", f"{data.min()} to {data.max()}"
+        yield "mean, std", f"{data.mean(dtype=float):.6g}, {data.std(dtype=float):.6g}"
+    else:
+        yield "chunks", " × ".join(str(s) for s in data.chunks)
     sizes = [f"{a} {s:.6g} {'s' if a == 'T' else image.unit}" for a, s in image.pixel_sizes.items()]
     yield "pixel", ", ".join(sizes) or "size unknown"

@@ -3,11 +3,39 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import keras
 import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+
+@contextmanager
+def block_progress(console: Console, name: str) -> Iterator[Callable[[int, int], None]]:
+    """A line that tells how many blocks of a large image are done; a callable moves it on.
+
+    Without a terminal, a line of text every ten percent.
+    """
+    started, shown = time.monotonic(), 0
+    bar = Progress(
+        TextColumn(name), BarColumn(), TextColumn("{task.completed}/{task.total} blocks"),
+        TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(), console=console,
+        disable=not console.is_terminal,
+    )  # fmt: skip
+    task = bar.add_task("blocks", total=None)
+
+    def progress(done, total):
+        nonlocal shown
+        bar.update(task, completed=done, total=total)
+        if not console.is_terminal and done * 10 // total > shown:
+            shown = done * 10 // total
+            spent = time.monotonic() - started
+            console.print(f"{name}: {done} of {total} blocks, {spent:.0f} s")
+
+    with bar:
+        yield progress
 
 
 class TrainingProgress(keras.callbacks.Callback):

@@ -127,7 +127,8 @@ class DenoiserConfig(Settings):
                 "image[np.newaxis, ..., np.newaxis] for one grey image 'YX'."
             )
         for image in images:
-            check_image(image, "A training image")
+            check_image(image, "A training image", look=False)
+        # which goes through all values and refuses those that are not finite
         means, stds = channel_statistics(images)
         n_dim = images[0].ndim - 2
         n_channels = images[0].shape[-1]

@@ -30,7 +30,7 @@ class HQSSLConfig(DenoiserConfig):
         photon, so that the variance is gain times signal. Impulse: probability of replacement.
         Camera: gain, grey value of the dark image, standard deviation of the read noise, so that
         the variance is ``gain * (signal - offset) + read_noise**2``. None learns it, beginning
-        with what `n2v_tk.estimate_noise` tells of the training images (for noise_scope 'global').
+        with what `n2v_tk.estimate_noise` tells of the training images.
     noise_scope : {'global', 'image'}
         Where it is learned: one level for all images, or one for each by a network of its own.
     covariance : {'full', 'diagonal'}

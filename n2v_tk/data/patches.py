@@ -126,7 +126,7 @@ def generate_patches(
                     ],
                     axis=1,
                 )
-            patches.extend(sample[_window(start, shape)] for start in starts)
+            patches.extend(np.asarray(sample[_window(start, shape)]) for start in starts)
     patches = np.stack(patches)
     if augment:
         turned = [
@@ -146,7 +146,6 @@ def grid_patches(
     Returns
     -------
     patches : list of ndarray ((Z,) Y, X, C)
-        Views.
     sources : list of (image, sample)
         Where each patch comes from.
     """
@@ -159,7 +158,9 @@ def grid_patches(
     ]
     chosen = np.unique(np.linspace(0, len(places) - 1, min(limit, len(places))).astype(int))
     places = [places[i] for i in chosen]
-    patches = [images[i][(sample, *_window(start, shape))] for i, sample, start in places]
+    patches = [
+        np.asarray(images[i][(sample, *_window(start, shape))]) for i, sample, start in places
+    ]
     return patches, [(i, sample) for i, sample, _ in places]
 
 

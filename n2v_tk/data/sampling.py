@@ -85,10 +85,10 @@ class ScaledImages:
         shape = tuple(s.stop - s.start for s in places[0].window)
         batch = np.empty((len(places), *shape, self.images[0].shape[-1]), np.float32)
         for i, (image, sample, window, symmetry) in enumerate(places):
-            patch = self.images[image][(sample, *window)]
+            patch = np.asarray(self.images[image][(sample, *window)])
             if self.offset is not None:
                 offset, scale = self.offset[image][sample], self.scale[image][sample]
-                patch = normalize(np.asarray(patch), offset, scale)
+                patch = normalize(patch, offset, scale)
             batch[i] = transform(patch, *symmetry, axes=(-3, -2))
         return batch
 

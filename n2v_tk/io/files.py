@@ -11,9 +11,13 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import ImageFileError, OutputExistsError
+from .hdf5 import HDF5_SUFFIXES
+from .microscope import MICROSCOPE_SUFFIXES
 
 TIFF_SUFFIXES = (".tif", ".tiff")
 SUFFIXES = (*TIFF_SUFFIXES, ".png", ".npy")
+# what can only be read; stores of Zarr are folders
+SOURCE_SUFFIXES = (*HDF5_SUFFIXES, *MICROSCOPE_SUFFIXES)
 
 
 def check_output(path: str | os.PathLike, overwrite: bool = False) -> None:

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ..lazy import LazyArray
+
 
 @dataclass
 class Image:
@@ -13,19 +15,20 @@ class Image:
 
     Parameters
     ----------
-    data : ndarray
-        Pixels; memory-mapped where the file allows.
+    data : ndarray or LazyArray
+        Pixels; memory-mapped where the file allows, and read as they are needed from stores of
+        chunks and large compressed files.
     axes : str
         Letters of 'STCZYX', one per dimension of `data`.
     pixel_sizes : dict of str to float
         Size of a pixel along axes of 'ZYX', and seconds between time points for 'T', where known.
     unit : str
         Unit of length, e.g. 'micron' or 'µm'.
-    kind : {'ome', 'imagej', 'tiff', 'png', 'npy'}
-        What the file was, and what a result is written as.
+    kind : {'ome', 'imagej', 'tiff', 'png', 'npy', 'zarr', 'hdf5', 'czi', 'nd2', 'lif'}
+        What the file was. Of TIFF, the flavour in which a result is written.
     """
 
-    data: np.ndarray
+    data: np.ndarray | LazyArray
     axes: str
     pixel_sizes: dict[str, float] = field(default_factory=dict)
     unit: str = ""

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from pathlib import Path
 
 import numpy as np
 
 from ..errors import ImageFileError
+from ..lazy import LazyArray
+from .chunks import CachedChunks
 from .image import Image
 
 _LOSSY_TIFF = (6, 7, 33003, 33005, 34712)  # JPEG and JPEG 2000
+# compressed images up to so many bytes are read at once
+EAGER = 2**28
 _IMAGEJ_LIMIT = 4 * 2**30 - 2**20
 _OME_UNITS = {"micron": "µm", "microns": "µm", "um": "µm", "inch": "in", "": "pixel"}
 _OME_TYPES = ["int8", "int16", "int32", "uint8", "uint16", "uint32", "float32", "float64"]
@@ -46,7 +51,35 @@ def read_tiff(path: Path) -> Image:
             data = tifffile.memmap(path, series=0, mode="r")
             if data.shape == series.shape:
                 return Image(data, axes, sizes, unit, kind)
+        if series.nbytes > EAGER and (pages := _plane_by_plane(path, series)) is not None:
+            return Image(pages, axes, sizes, unit, kind)
         return Image(series.asarray(), axes, sizes, unit, kind)
+
+
+def _plane_by_plane(path, series):
+    """A compressed series read as it is needed, or None where its pages are no planes of it."""
+    import tifffile
+
+    page = series.keyframe.shape
+    stacked = series.shape[: series.ndim - len(page)]
+    if series.shape[len(stacked) :] != page or len(series.pages) != math.prod(stacked):
+        return None
+    file = tifffile.TiffFile(path)
+    pages = file.series[0].pages
+
+    def read(window):
+        planes, inside = window[: len(stacked)], window[len(stacked) :]
+        result = np.empty([w.stop - w.start for w in window], series.dtype)
+        for place in np.ndindex(*result.shape[: len(stacked)]):
+            at = [w.start + i for w, i in zip(planes, place, strict=True)]
+            number = int(np.ravel_multi_index(at, stacked)) if stacked else 0
+            plane = pages[number]
+            # a page that OME-XML names and no file holds
+            result[place] = 0 if plane is None else plane.asarray()[inside]
+        return result
+
+    chunks = (1,) * len(stacked) + tuple(page)
+    return LazyArray(CachedChunks(series.shape, series.dtype, chunks, read, close=file.close))
 
 
 def _ome_sizes(file):

@@ -16,9 +16,11 @@ from ..nets.receptive_field import receptive_field
 from ..noise_term import NoiseTerm
 from ..normalization import normalize, result_dtype, to_dtype
 from .base import Denoiser
+from .predicting import as_image
 
 VALIDATION_PATCHES = 32
 # a noise level of real images is reached within some hundred steps
+NO_TTA = "HQ-SSL turns images inside its network. Received: tta=True. Leave it out."
 LEVEL_SPEED = 20.0
 # that tell the noise level to begin with
 LEVEL_IMAGES = 16
@@ -121,15 +123,23 @@ class HQSSL(Denoiser):
     def _start_level(self, images):
         """Begin with the noise that the images show, from which training goes on."""
         term = self._noise_term()
-        if not term.n_learned or self.config.noise_scope != "global" or self.trained:
+        if not term.n_learned or self.trained:
             return
         # spread over all images, and not more than it takes
         samples = [sample for image in images for sample in image]
         chosen = samples[:: max(1, len(samples) // LEVEL_IMAGES)]
-        start = term.start([np.moveaxis(np.asarray(sample), -1, 0) for sample in chosen])
-        if start is not None:
-            level = self.keras_model.get_layer("head_level")
-            level.set_weights([start / level.speed])
+        chosen = [np.moveaxis(np.asarray(sample), -1, 0) for sample in chosen]
+        if self.config.noise_scope == "global":
+            start = term.start(chosen)
+            if start is not None:
+                level = self.keras_model.get_layer("head_level")
+                level.set_weights([start / level.speed])
+            return
+        # the network that tells images apart begins with what they have in common
+        starts = [start for start in (term.start([one]) for one in chosen) if start is not None]
+        if starts:
+            head = self.keras_model.get_layer("twin").get_layer("level_head")
+            head.set_weights([head.get_weights()[0], np.mean(starts, axis=0)])
 
     def _validation_data(self, images):
         shape = self.config.train_patch_shape
@@ -147,12 +157,14 @@ class HQSSL(Denoiser):
         dtype=None,
         precision: str | None = None,
         tta: bool = False,
+        max_memory: int | str | None = None,
+        engine: str = "keras",
     ):
         """Denoise an image.
 
         Parameters
         ----------
-        img, axes, n_tiles, dtype, precision
+        img, axes, n_tiles, dtype, precision, max_memory, engine
             As in `Denoiser.predict`.
         output : {'posterior', 'prior', 'all'}
             The mean of the clean value given the whole noisy image; that given all but the pixel
@@ -172,32 +184,51 @@ class HQSSL(Denoiser):
             If the image does not fit the model.
         """
         if tta:
-            raise ConfigError(
-                "HQ-SSL turns images inside its network. Received: tta=True. Leave it out."
-            )
+            raise ConfigError(NO_TTA)
         if output not in OUTPUTS:
             raise ConfigError(f"output must be one of {', '.join(OUTPUTS)}. Received: {output!r}.")
-        img = np.asanyarray(img)
+        img = as_image(img)
         dtype = result_dtype(dtype, img.dtype)
         layout, counts = self.check(img, axes, n_tiles)
         stack = layout.to_stack(img)
         self.config.check_domain([stack])
         wanted = {"posterior": ["posterior_mean"], "prior": ["prior_mean"]}.get(output)
         names = wanted or ["posterior_mean", "posterior_variance", "prior_mean", "prior_variance"]
+        predictor = self._predictor(precision, engine, max_memory, layout)
+        results = self._denoised(predictor, stack, counts, names)
+        results = {
+            name: to_dtype(layout.from_stack(v), dtype if name.endswith("mean") else np.float32)
+            for name, v in results.items()
+        }
+        return results if output == "all" else results[names[0]]
+
+    def denoise_stack(self, predictor, stack, normalizer, tta=False):
+        """Posterior means of a stack (S, Y, X, C), with a predictor that is at hand."""
+        if tta:
+            raise ConfigError(NO_TTA)
+        return self._denoised(predictor, stack, None, ["posterior_mean"])["posterior_mean"]
+
+    def refuse_blocks(self):
+        """The level of an image that is learned image by image is told from all of it."""
+        c = self.config
+        if c.noise_level is None and c.noise_scope == "image":
+            raise ConfigError(
+                "A model that tells the noise of each image needs all of the image at once. "
+                "Received: noise_scope='image'. Use predict (another output than .zarr), or a "
+                "model with noise_scope='global'."
+            )
+
+    def _denoised(self, predictor, stack, counts, names):
+        """Means and variances of a stack in its units."""
         results = {name: np.empty(stack.shape, np.float32) for name in names}
         offset, scale = self.fixed_scaling()
-        predictor = self._predictor(precision)
         for i, image in enumerate(stack):
             noisy = normalize(np.asarray(image), offset, scale)
             outputs = self._outputs(predictor, noisy, counts)
             for name, values in self._bayes(noisy, outputs, names).items():
                 back = values * scale**2 if name.endswith("variance") else values * scale + offset
                 results[name][i] = back
-        results = {
-            name: to_dtype(layout.from_stack(v), dtype if name.endswith("mean") else np.float32)
-            for name, v in results.items()
-        }
-        return results if output == "all" else results[names[0]]
+        return results
 
     def _outputs(self, predictor, noisy, counts):
         from csbdeep.data import PadAndCropResizer

@@ -16,6 +16,7 @@ from ..losses import PAIR_LOSSES
 from ..nets.swinir import build_swinir
 from ..normalization import normalize, result_dtype, to_dtype
 from .base import Denoiser
+from .predicting import as_image
 
 VALIDATION_PATCHES = 32
 # published overlap of tiles; what lies farther away hardly counts
@@ -205,7 +206,7 @@ class MaskedDenoiser(Denoiser):
                 f"model must have. Received: n_average={n_average}, attention_mask="
                 f"{self.config.attention_mask}."
             )
-        dtype = result_dtype(options.pop("dtype", None), np.asanyarray(img).dtype)
+        dtype = result_dtype(options.pop("dtype", None), as_image(img).dtype)
         random = self._with_masks_at_test()
         total = sum(random.predict(img, axes, **options).astype(float) for _ in range(n_average))
         return to_dtype(total / n_average, dtype)

@@ -249,5 +249,5 @@ class N2N(Denoiser):
             grid_patches(images, self.config.train_patch_shape, VALIDATION_PATCHES)[0]
             for images in (X, Y)
         )
-        x, y = (np.stack([normalize(np.asarray(p), offset, scale) for p in s]) for s in patches)
+        x, y = (np.stack([normalize(p, offset, scale) for p in s]) for s in patches)
         return x, y

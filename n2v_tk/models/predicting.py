@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
+import math
+import os
+from collections.abc import Callable
+from pathlib import Path
+
 import numpy as np
 
 from ..axes import StackLayout
 from ..errors import AxesError, ConfigError
+from ..lazy import LazyArray
 from ..nets.forms import prediction_form
 from ..nets.receptive_field import receptive_field
 from ..normalization import (
@@ -15,10 +22,13 @@ from ..normalization import (
     result_dtype,
     to_dtype,
 )
+from ..prediction.memory import parse_bytes
 from ..prediction.predictor import Predictor
 from ..prediction.scaled import ScaleByStatistics, predict_scaled
 from ..prediction.tiling import check_n_tiles
 from ..training.precision import resolve_precision
+
+ENGINES = ("keras", "openvino")
 
 
 class Predicting:
@@ -56,13 +66,15 @@ class Predicting:
         dtype=None,
         precision: str | None = None,
         normalizer="model",
+        max_memory: int | str | None = None,
+        engine: str = "keras",
     ) -> np.ndarray:
         """Denoise an image.
 
         Parameters
         ----------
-        img : ndarray
-            Noisy image in its own units, any real dtype.
+        img : ndarray or LazyArray
+            Noisy image in its own units, any real dtype. Lazy ones are read as they are needed.
         axes : str
             Axes of `img`, letters of 'STCZYX' in any order. Samples and time points, and planes
             for a 2D model, are denoised one by one.
@@ -82,6 +94,12 @@ class Predicting:
         normalizer : csbdeep.data.Normalizer or None, optional
             What brings each image to the scale of the network and, if its `do_after` says so,
             back. None does nothing. Default: as the model's config says.
+        max_memory : int or str, optional
+            Most main memory that the process should take, e.g. '2GB': tiles are chosen to fit,
+            unless `n_tiles` is given. `predict_large` does without the whole result in memory.
+        engine : {'keras', 'openvino'}
+            What runs the network: the backend of Keras, or OpenVINO (extra
+            ``n2v_tk[openvino]``), which some processors run faster.
 
         Returns
         -------
@@ -94,9 +112,11 @@ class Predicting:
         AxesError, ImageError
             If the image does not fit the model.
         """
-        img = np.asanyarray(img)
+        img = as_image(img)
         dtype = result_dtype(dtype, img.dtype)
-        layout, output = self._predict(img, axes, resizer, n_tiles, tta, precision, normalizer)
+        layout, output = self._predict(
+            img, axes, resizer, n_tiles, tta, precision, normalizer, max_memory, engine
+        )
         result = layout.from_stack(output[..., : self.config.n_channel_out])
         return to_dtype(result, dtype)
 
@@ -109,6 +129,8 @@ class Predicting:
         tta: bool = False,
         precision: str | None = None,
         normalizer="model",
+        max_memory: int | str | None = None,
+        engine: str = "keras",
     ):
         """Distribution of the denoised image, for models with ``probabilistic=True``.
 
@@ -126,19 +148,114 @@ class Predicting:
             )
         from csbdeep.internals.probability import ProbabilisticPrediction
 
-        layout, output = self._predict(img, axes, resizer, n_tiles, tta, precision, normalizer)
+        layout, output = self._predict(
+            img, axes, resizer, n_tiles, tta, precision, normalizer, max_memory, engine
+        )
         channels = self.config.n_channel_out
         return ProbabilisticPrediction(
             layout.from_stack(output[..., :channels]), layout.from_stack(output[..., channels:])
         )
 
-    def _predict(self, img, axes, resizer, n_tiles, tta, precision, normalizer):
+    def predict_large(
+        self,
+        source: str | os.PathLike | np.ndarray,
+        target: str | os.PathLike,
+        axes: str | None = None,
+        *,
+        dtype=None,
+        tta: bool = False,
+        precision: str | None = None,
+        engine: str = "keras",
+        chunks: tuple[int, ...] | None = None,
+        version: str | None = None,
+        max_memory: int | str | None = None,
+        client=None,
+        overwrite: bool = False,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Path:
+        """Denoise an image of any size into an OME-Zarr store, block by block.
+
+        The result is that of `predict` up to rounding. It grows in ``<target>.partial`` and gets
+        its name when it is whole. A run that was killed goes on where it stopped when it is
+        repeated, and ends with the same bits.
+
+        Parameters
+        ----------
+        source : path, array or LazyArray
+            As for `n2v_tk.read_image`, e.g. an OME-Zarr store; or an array.
+        target : path
+            Ends in .zarr.
+        axes : str, optional
+            In place of the file's; needed for arrays.
+        dtype, tta, precision, engine
+            As in `predict`.
+        chunks : tuple of int, optional
+            Of the result, one per axis in the order 'TCZYX'. Default: those of the source if it
+            is OME-Zarr, else 1024 x 1024 for planes and 32 x 256 x 256 for volumes.
+        version : {'0.4', '0.5'}, optional
+            Of OME-Zarr: 0.4 lies in Zarr 2, 0.5 in Zarr 3. Default: that of the source, else 0.4.
+        max_memory : int or str, optional
+            Most main memory that the process should take (each worker, with `client`), e.g.
+            '2GB'. By default blocks have some eight million pixels.
+        client : dask.distributed.Client, optional
+            Work on its workers, which must reach source and target under the same paths.
+        overwrite : bool
+            Replace a result that is there, and begin anew.
+        progress : callable, optional
+            Called with the number of blocks done and of all.
+
+        Returns
+        -------
+        Path
+            The target, with the levels (resolutions) of the source, or halves along Y and X down
+            to 512 pixels; pixel sizes and units are kept.
+
+        Raises
+        ------
+        AxesError, ImageError, ConfigError
+            If image, model and settings do not fit, chunks do not fit the memory target, or an
+            unfinished result of another request is there.
+        OutputExistsError
+            If the target is there already.
+        ImageFileError
+            If source or target cannot be read or written, a full disk included; what is done is
+            kept.
+        SchedulerError
+            If the workers cannot do it.
+        """
+        from .large import predict_large
+
+        return predict_large(
+            self, source, target, axes, dtype=dtype, tta=tta, precision=precision, engine=engine,
+            chunks=chunks, version=version, max_memory=max_memory, client=client,
+            overwrite=overwrite, progress=progress,
+        )  # fmt: skip
+
+    def denoise_stack(self, predictor: Predictor, stack: np.ndarray, normalizer, tta: bool = False):
+        """What `predict` gives for a stack (S, (Z,) Y, X, C), with a predictor that is at hand."""
+        n_out = self.config.n_channel_out
+        result = predict_scaled(
+            predictor, stack, normalizer, n_out, tta=tta, structN2Vmask=self._mask_for_tta()
+        )
+        return result[..., :n_out]
+
+    def refuse_blocks(self) -> None:
+        """Refuse to denoise block by block where that is not what `predict` would give."""
+
+    def fingerprint(self) -> str:
+        """What tells this model from others: a digest of its weights and settings."""
+        digest = hashlib.sha256(repr(sorted(self.config.to_json().items())).encode())
+        for weights in self.keras_model.get_weights():
+            digest.update(np.ascontiguousarray(weights).tobytes())
+        return digest.hexdigest()[:16]
+
+    def _predict(self, img, axes, resizer, n_tiles, tta, precision, normalizer, max_memory, engine):
         """Layout of the image, and mean (and scale) in its units as a stack 'S(Z)YXC'."""
-        img = np.asanyarray(img)
+        img = as_image(img)
         own = isinstance(normalizer, str) and normalizer == "model"
         layout, counts = self.check(img, axes, n_tiles, own_normalizer=own)
         output = predict_scaled(
-            self._predictor(precision),
+            self._predictor(precision, engine, max_memory, layout),
             layout.to_stack(img),
             self._normalizer() if own else normalizer,
             self.config.n_channel_out,
@@ -150,11 +267,17 @@ class Predicting:
         return layout, output
 
     def check(
-        self, img: np.ndarray, axes: str, n_tiles=None, own_normalizer: bool = True
+        self,
+        img: np.ndarray,
+        axes: str,
+        n_tiles=None,
+        own_normalizer: bool = True,
+        look: bool = True,
     ) -> tuple[StackLayout, list[int] | None]:
         """Refuse what `predict` could not work with, without working.
 
-        Parameters as in `predict`; `own_normalizer` is whether the model's is used.
+        Parameters as in `predict`; `own_normalizer` is whether the model's is used, `look` whether
+        to look at the pixels.
 
         Returns
         -------
@@ -175,7 +298,7 @@ class Predicting:
                 f"{layout.n_channels} channel(s) in an image with shape {img.shape} and axes "
                 f"{layout.axes}.{hint}"
             )
-        check_image(img)
+        check_image(img, look=look)
         if own_normalizer and self.config.means is None and self.config.normalization == "dataset":
             raise ConfigError(
                 "The model was not trained yet and has no means and stds to normalise with. "
@@ -213,15 +336,17 @@ class Predicting:
     def _scaling(self, image):
         """Offset and scale of one image ((Z,) Y, X, C), each (C,)."""
         fixed = self.fixed_scaling()
-        return image_statistics(image, self.config.normalization) if fixed is None else fixed
+        if fixed is not None:
+            return fixed
+        return image_statistics(image, self.config.normalization, self.percentiles)
 
-    def _predictor(self, precision):
-        if precision is None:
-            trained = self.config.train_precision
-            precision = "float32" if trained == "auto" else trained
-        precision = resolve_precision(precision)
+    def _predictor(self, precision, engine="keras", max_memory=None, layout=None):
+        """What runs the network, made anew when weights changed."""
+        if engine not in ENGINES:
+            raise ConfigError(f"engine must be one of {', '.join(ENGINES)}. Received: {engine!r}.")
+        precision = resolve_precision(precision or self._own_precision())
         weights = self.keras_model.get_weights()
-        made_with, predictor = self._predictors.get(precision, (None, None))
+        made_with, predictor = self._predictors.get((precision, engine), (None, None))
         if made_with is None or any(
             not np.array_equal(a, b) for a, b in zip(made_with, weights, strict=True)
         ):
@@ -229,8 +354,30 @@ class Predicting:
                 prediction_form(self.keras_model, precision),
                 self.reach,
                 self.divisor,
+                engine,
+                self.tile_pixels,
             )
-            if self.tile_pixels is not None:
-                predictor.budget = self.tile_pixels
-            self._predictors[precision] = (weights, predictor)
+            self._predictors[precision, engine] = (weights, predictor)
+        if max_memory is None:
+            predictor.limit_memory(None)
+        else:
+            predictor.limit_memory(parse_bytes(max_memory), self._image_bytes(layout))
         return predictor
+
+    def _own_precision(self):
+        """The precision that the model was trained in."""
+        trained = self.config.train_precision
+        return "float32" if trained == "auto" else trained
+
+    def _image_bytes(self, layout):
+        """What one image and all results take in float32, of a layout."""
+        sides = math.prod(layout.length(a) for a in layout.spatial_axes)
+        samples = math.prod(layout.shape) // (sides * layout.n_channels)
+        channels_out = self.keras_model.output_shape[-1]
+        # the image as it is, normalised and padded; the results twice
+        return 4 * sides * (3 * layout.n_channels + (1 + samples) * channels_out)
+
+
+def as_image(image) -> np.ndarray | LazyArray:
+    """An array as it is, anything else as an array."""
+    return image if isinstance(image, LazyArray) else np.asanyarray(image)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import keras
 import numpy as np
 
+from ..errors import ConfigError
 from ..masking.structn2v import symmetries, transform, transform_back
+from .memory import BACKEND, SCRATCH, activation_bytes, memory_in_use
 from .tiling import Halo, plan_tiles, tile_sides_for
 
 # pixels of a tile, halo included: 512 x 512, measured fastest on CPUs; volumes pay more for halos
@@ -27,17 +29,68 @@ class Predictor:
         Receptive field, one per spatial axis (`n2v_tk.nets.receptive_field`).
     divisor : int
         What sides must be divisible by.
+    engine : {'keras', 'openvino'}
+        What runs it: the backend of Keras, or OpenVINO (`n2v_tk.prediction.openvino_engine`).
+    budget : int, optional
+        Most pixels of a tile, halo included. Default: `TILE_PIXELS`.
     """
 
-    def __init__(self, network: keras.Model, reach: Sequence[tuple[int, int]], divisor: int):
+    def __init__(
+        self,
+        network: keras.Model,
+        reach: Sequence[tuple[int, int]],
+        divisor: int,
+        engine: str = "keras",
+        budget: int | None = None,
+    ):
         self.network = network
+        self.run_network = compiled(network, engine)
         self.halos = [Halo(left, right, divisor) for left, right in reach]
-        self.budget = TILE_PIXELS[len(self.halos)]
+        self._largest = budget or TILE_PIXELS[len(self.halos)]
+        self.budget = self._largest
 
     @property
     def n_channels_out(self) -> int:
         """Channels of the output."""
         return self.network.output_shape[-1]
+
+    def limit_memory(self, most: int | None, image_bytes: int = 0) -> None:
+        """Choose tiles such that the process stays below some bytes.
+
+        Parameters
+        ----------
+        most : int or None
+            Bytes that the process may take; None is no limit.
+        image_bytes : int
+            What image and result take beside the tiles.
+
+        Raises
+        ------
+        ConfigError
+            If not even the smallest tile fits.
+        """
+        self.budget = self._largest
+        if most is None:
+            return
+        per_pixel = self.bytes_per_pixel()
+        free = most - memory_in_use() - BACKEND - image_bytes
+        least = math.prod(h.smallest_tile for h in self.halos)
+        if free < least * per_pixel:
+            needed = most - free + least * per_pixel
+            raise ConfigError(
+                "The memory target is too small for this image and network. Received: "
+                f"{most / 1e6:.0f} MB, of which the process takes {memory_in_use() / 1e6:.0f} MB "
+                f"already and image and result {image_bytes / 1e6:.0f} MB. Give at least "
+                f"{needed / 1e6 + 1:.0f} MB, or write the result as OME-Zarr (.zarr), which is "
+                "done block by block."
+            )
+        self.budget = min(self._largest, int(free / per_pixel))
+
+    def bytes_per_pixel(self) -> float:
+        """What a tile takes, about, per pixel of it."""
+        divisor = self.halos[0].divisor
+        side = -(-(64 if len(self.halos) == 2 else 16) // divisor) * divisor
+        return SCRATCH * activation_bytes(self.network, side)
 
     def __call__(
         self,
@@ -102,7 +155,7 @@ class Predictor:
                     stacklevel=4,
                 )
                 tile_sides = smaller
-                self.budget = math.prod(smaller)
+                self.budget = self._largest = math.prod(smaller)
 
     def _halved(self, sides, tile_sides):
         tile_sides = [min(t, s) for t, s in zip(tile_sides, sides, strict=True)]
@@ -116,10 +169,27 @@ class Predictor:
         for first in range(0, len(jobs), together):
             chunk = jobs[first : first + together]
             batch = np.stack([stack[(sample, *tile.read)] for sample, tile in chunk])
-            result = np.asarray(self.network.predict_on_batch(batch), np.float32)
-            for (sample, tile), part in zip(chunk, result, strict=True):
+            if len(chunk) < together < len(jobs):
+                # one shape for all batches, since some backends compile for each
+                rest = [(0, together - len(chunk)), *[(0, 0)] * (batch.ndim - 1)]
+                batch = np.pad(batch, rest)
+            result = self.run_network(batch)
+            for (sample, tile), part in zip(chunk, result, strict=False):
                 output[(sample, *tile.write)] = part[tile.keep]
         return output
+
+
+def compiled(network: keras.Model, engine: str = "keras") -> Callable[[np.ndarray], np.ndarray]:
+    """A network as a function of batches (N, (Z,) Y, X, C) in float32."""
+    if engine == "openvino":
+        from .openvino_engine import compiled_by_openvino
+
+        return compiled_by_openvino(network)
+    if keras.backend.backend() == "tensorflow":
+        from .compiled_tf import compiled as compiled_by_tensorflow
+
+        return compiled_by_tensorflow(network)
+    return lambda batch: np.asarray(network.predict_on_batch(batch), np.float32)
 
 
 def _reflection():

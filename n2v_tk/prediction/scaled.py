@@ -51,7 +51,7 @@ def predict_scaled(
     Parameters
     ----------
     predictor : Predictor
-    stack : ndarray (S, (Z,) Y, X, C)
+    stack : ndarray or LazyArray (S, (Z,) Y, X, C)
         In its own units, of any real dtype; read as it is needed.
     normalizer : ScaleByStatistics, csbdeep.data.Normalizer or None
         Applied to every image of the stack on its own. What it is scaled back with is left out
@@ -90,5 +90,6 @@ def predict_scaled(
 
 
 def _before(normalizer, image, axes):
+    image = np.asarray(image)
     normalized = image if normalizer is None else normalizer.before(image, axes)
     return np.asarray(normalized, np.float32)

@@ -56,6 +56,43 @@ def test_train_predict_info(run, noisy, tmp_path):
     assert "0.5 micron" in text
 
 
+def test_stores_in_and_out(run, rng, tmp_path):
+    zarr = pytest.importorskip("zarr")
+    data = rng.normal(1000, 100, (2, 80, 96)).astype(np.float32)
+    names = ["t", "y", "x"]
+    zarr.create_array(tmp_path / "in.zarr", data=data, chunks=(1, 32, 32), dimension_names=names)
+    model, out = tmp_path / "model", tmp_path / "out.zarr"
+    code, text = run("train", tmp_path / "in.zarr", "-o", model, *QUICK)
+    assert code == 0, text
+    command = ["predict", tmp_path / "in.zarr", "-m", model, "-o", out]
+    code, text = run(*command, "--max-memory", "3GB", "--ome-zarr", "0.5", "--chunks", "1,40,48",
+                     "--precision", "float32")  # fmt: skip
+    assert code == 0, text
+    assert "out.zarr: 2 of 2 blocks" in text
+    stored = read_image(out)
+    assert (stored.axes, stored.data.chunks) == ("TYX", (1, 40, 48))
+    code, text = run(*command)
+    assert code == 1
+    assert "there already" in text
+    code, text = run("predict", tmp_path / "in.zarr", "-m", model, "-o", tmp_path / "plain")
+    assert code == 0, text
+    again = np.asarray(read_image(tmp_path / "plain" / "in.zarr").data)
+    np.testing.assert_allclose(again, np.asarray(stored.data), rtol=1e-4)
+    tiff = ["predict", tmp_path / "in.zarr", "-m", model, "-o", tmp_path / "out.tif"]
+    code, text = run(*tiff, "--chunks", "1,40,48", "--scheduler", "tcp://127.0.0.1:1")
+    assert code == 1
+    assert "--chunks, --scheduler" in text
+    code, text = run(*tiff, "--dtype", "uint16", "--engine", "openvino")
+    assert code == 0, text
+    assert read_image(tmp_path / "out.tif").data.dtype == np.uint16
+    code, text = run(*command[:-1], tmp_path / "b.zarr", "--scheduler", "tcp://127.0.0.1:1")
+    assert code == 1
+    assert "No dask scheduler answers" in text
+    code, text = run("info", tmp_path / "in.zarr")
+    assert code == 0
+    assert "1 × 32 × 32" in text
+
+
 def test_folders_globs_and_formats(run, rng, tmp_path):
     folder = tmp_path / "in"
     folder.mkdir()

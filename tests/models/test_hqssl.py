@@ -200,6 +200,14 @@ def test_a_level_for_every_image(rng):
         model.noise_level()
 
 
+def test_levels_of_images_begin_where_the_images_are(rng):
+    smooth = 300 + 200 * np.sin(np.arange(128) / 20)[:, None] * np.cos(np.arange(128) / 30)
+    X = (smooth + rng.normal(0, 1, (2, 128, 128)) * [[[10]], [[14]]]).astype("float32")[..., None]
+    model = HQSSL(HQSSLConfig(X, noise_scope="image", **SMALL), basedir=None)
+    model._training_data([X], 1)
+    assert model.noise_level(X[0], "YXC")["sigma"] == pytest.approx(12, rel=0.1)
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [

@@ -96,8 +96,8 @@ def test_augmentation_turns_the_plane_only(name, n_tiles, monkeypatch):
     assert np.abs(result - predictor(stack)).max() > 0.01 * np.ptp(expected)
     # tiles turn with the image
     shapes = set()
-    real = net.predict_on_batch
-    monkeypatch.setattr(net, "predict_on_batch", lambda x: shapes.add(x.shape[1:-1]) or real(x))
+    real = predictor.run_network
+    monkeypatch.setattr(predictor, "run_network", lambda x: shapes.add(x.shape[1:-1]) or real(x))
     assert_close(predictor(stack, n_tiles, tta=True), expected)
     assert len({(*s[:-2], *sorted(s[-2:])) for s in shapes}) == 1
     assert len(shapes) == 2
@@ -115,7 +115,7 @@ def test_when_memory_runs_out_tiles_are_halved(monkeypatch):
     net, divisor, stack = make("2D")
     expected = net.predict_on_batch(stack)
     predictor = Predictor(net, receptive_field(net), divisor)
-    real = net.predict_on_batch
+    real = predictor.run_network
     sizes = []
 
     def limited(batch):
@@ -124,7 +124,7 @@ def test_when_memory_runs_out_tiles_are_halved(monkeypatch):
             raise MemoryError
         return real(batch)
 
-    monkeypatch.setattr(net, "predict_on_batch", limited)
+    monkeypatch.setattr(predictor, "run_network", limited)
     with pytest.warns(UserWarning, match="Memory ran out with tiles of"):
         result = predictor(stack)
     assert_close(result, expected)
@@ -141,6 +141,7 @@ def test_other_errors_are_not_retried(monkeypatch):
     def broken(batch):
         raise RuntimeError("something else")
 
-    monkeypatch.setattr(net, "predict_on_batch", broken)
+    predictor = Predictor(net, receptive_field(net), divisor)
+    monkeypatch.setattr(predictor, "run_network", broken)
     with pytest.raises(RuntimeError, match="something else"):
-        Predictor(net, receptive_field(net), divisor)(stack)
+        predictor(stack)

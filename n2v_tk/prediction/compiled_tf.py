@@ -1,0 +1,20 @@
+"""A network as one function of TensorFlow (TensorFlow backend only)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+
+def compiled(network: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
+    """A function of batches, traced once for all shapes (what `predict` of Keras makes is not)."""
+    shape = (*(None for _ in network.input_shape[:-1]), network.input_shape[-1])
+
+    @tf.function(input_signature=[tf.TensorSpec(shape, tf.float32)], autograph=False)
+    def run(batch):
+        return tf.cast(network(batch, training=False), tf.float32)
+
+    return lambda batch: run(batch).numpy()

@@ -1,0 +1,57 @@
+"""What a network takes is reckoned, and tiles chosen to fit."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from n2v_tk.errors import ConfigError
+from n2v_tk.nets.blindspot import build_blindspot
+from n2v_tk.nets.unet import build_unet
+from n2v_tk.prediction.memory import activation_bytes, memory_in_use, parse_bytes
+from n2v_tk.prediction.predictor import Predictor
+
+
+@pytest.mark.parametrize("text", ["", "lots", "-1GB", "0", "2 elephants", "1.2.3GB", None])
+def test_amounts_that_are_none(text):
+    with pytest.raises(ConfigError, match="'2GB'"):
+        parse_bytes(text)
+
+
+def test_activations_that_are_alive_together():
+    image = keras.Input((None, None, 1))
+    a = layers.Conv2D(8, 3, padding="same")(image)
+    b = layers.Conv2D(4, 3, padding="same")(layers.MaxPooling2D()(a))
+    c = layers.Concatenate()([a, layers.UpSampling2D()(b)])
+    chain = keras.Model(image, a)
+    # the image and its eight channels; then eight, four and twelve of full size at the end
+    assert activation_bytes(chain) == 4 * (1 + 8)
+    assert activation_bytes(keras.Model(image, c)) == 4 * (8 + 4 + 12)
+    unet = build_unet((None, None, 1), "linear", kernel_size=(3, 3), n_filter_base=32)
+    assert activation_bytes(unet) == 4 * 4 * 32
+    assert receptive(unet) == receptive(unet)
+    # shared branches and nested networks count too
+    assert activation_bytes(build_blindspot((None, None, 1), 2, 8)) > 4 * 4 * 8
+
+
+def receptive(network):
+    """The network can still be used after it was looked at."""
+    return network.predict_on_batch(np.ones((1, 8, 8, 1), "float32")).sum()
+
+
+def test_tiles_that_fit():
+    network = build_unet((None, None, 1), "linear", n_filter_base=4)
+    predictor = Predictor(network, [(20, 20)] * 2, 4)
+    usual = predictor.budget
+    predictor.limit_memory(memory_in_use() + 75_000_000)
+    assert 64**2 < predictor.budget < usual
+    tight = predictor.budget
+    predictor.limit_memory(memory_in_use() + 10**10)
+    assert predictor.budget == usual
+    with pytest.raises(ConfigError, match=r"Received: 100 MB.*Give at least \d+ MB.*\.zarr"):
+        predictor.limit_memory(100_000_000)
+    predictor.limit_memory(None)
+    image = np.random.default_rng(0).normal(size=(1, 300, 280, 1)).astype("float32")
+    whole = predictor(image)
+    predictor.budget = tight
+    np.testing.assert_allclose(predictor(image), whole, atol=1e-5)
