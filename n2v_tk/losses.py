@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from keras import ops
 
+from .replicas import mean_over_replicas
+
 
 def masked_mse(y_true, y_pred):
     """Mean squared error over blind spots (Krull et al., equation 8)."""
@@ -90,4 +92,6 @@ PAIR_LOSSES = {"mse": mse, "mae": mae, "laplace": laplace}
 def _masked_mean(values, mask):
     # where, not a product: what lies outside the mask must not count even if it is infinite
     values = ops.where(mask > 0, values, ops.zeros_like(values))
-    return ops.sum(values) / ops.maximum(ops.sum(mask), 1)
+    # devices that share a batch have different counts, and their losses are averaged
+    count = mean_over_replicas(ops.sum(mask))
+    return ops.sum(values) / ops.where(count > 0, count, ops.ones_like(count))

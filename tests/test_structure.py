@@ -10,6 +10,8 @@ FLOORS = [
     {
         "errors",
         "lazy",
+        "replicas",
+        "replicas_tf",
         "axes",
         "config",
         "layers",

@@ -57,6 +57,10 @@ Seed = Annotated[int | None, typer.Option(min=0, help="Seed of everything that i
 Device = Annotated[
     str | None, typer.Option(help="cpu, gpu, or one GPU by number: gpu:1. Default: GPU if any.")
 ]
+Devices = Annotated[
+    int | None,
+    typer.Option(min=1, help="Train on so many GPUs of this machine, which share every batch."),
+]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace outputs that are there.")]
 Dimensions = Annotated[
     int | None,
@@ -106,6 +110,7 @@ def denoise(
     dtype: Dtype = None,
     save_model: Annotated[Path | None, typer.Option(help="Keep the model in this folder.")] = None,
     device: Device = None,
+    devices: Devices = None,
     overwrite: Overwrite = False,
 ):
     """Train on noisy images and write them denoised."""
@@ -113,7 +118,7 @@ def denoise(
 
     training = commands.training_options(
         method, epochs, steps, seed, dim, patch, struct_axis, struct_length,
-        noise_model=noise_model, noise_level=noise_level,
+        noise_model=noise_model, noise_level=noise_level, devices=devices,
     )  # fmt: skip
     commands.denoise(
         console, inputs, output, axes, training, tta, dtype, save_model, device, overwrite
@@ -144,6 +149,7 @@ def train(
         typer.Option("--from", help="Go on from this model (also of n2v): fine-tune its weights."),
     ] = None,
     device: Device = None,
+    devices: Devices = None,
     overwrite: Overwrite = False,
 ):
     """Train a model on noisy images and keep it in a folder."""
@@ -151,7 +157,7 @@ def train(
 
     training = commands.training_options(
         method, epochs, steps, seed, dim, patch, struct_axis, struct_length, source, noise_model,
-        noise_level,
+        noise_level, devices,
     )  # fmt: skip
     commands.train(console, inputs, output, axes, training, device, overwrite, pairs)
 

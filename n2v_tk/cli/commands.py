@@ -20,7 +20,7 @@ from .files import find_inputs, plan_outputs, read_all
 
 def training_options(
     method, epochs, steps, seed, dim, patch, struct_axis, struct_length, source=None,
-    noise_model=None, noise_level=None,
+    noise_model=None, noise_level=None, devices=None,
 ) -> dict:  # fmt: skip
     """Method or old model, dimensions and settings from the options of the commands."""
     if source is not None and method != "n2v":
@@ -45,7 +45,13 @@ def training_options(
     settings = {name: value for name, value in settings.items() if value is not None}
     if method == "structn2v":
         settings |= {"axis": struct_axis, "length": struct_length}
-    return {"method": method, "n_dim": dim, "settings": settings, "source": source}
+    return {
+        "method": method,
+        "n_dim": dim,
+        "settings": settings,
+        "source": source,
+        "devices": devices,
+    }
 
 
 def denoise(
@@ -61,7 +67,7 @@ def denoise(
         _check_model_folder(save_model, overwrite)
     model = make_model(images, training, save_model, device)
     rescue = save_model or free_folder(targets[0].with_suffix("").with_suffix(""))
-    train_model(console, model, images, rescue)
+    train_model(console, model, images, rescue, devices=training["devices"])
     try:
         _write_predictions(console, model, images, targets, dtypes, overwrite, tta=tta)
     except N2VTKError:
@@ -92,7 +98,7 @@ def train(console, inputs, output, axes, training, device, overwrite, pairs=None
         targets = read_all(target_paths, axes)
     _check_model_folder(output, overwrite)
     model = make_model(images, training, output, device)
-    train_model(console, model, images, output, targets)
+    train_model(console, model, images, output, targets, training["devices"])
     say(console, f"The model is in {output}. Use it: n2v-tk predict IN... -m {output} -o OUT")
 
 
@@ -249,13 +255,14 @@ def train_model(
     images: Sequence[Image],
     rescue: Path,
     pairs: Sequence[Image] | None = None,
+    devices: int | None = None,
 ) -> None:
     """Train with a progress line; on Ctrl-C keep what was learned and say how to go on."""
     from ..models.one_call import train_with_validation
     from .progress import TrainingProgress
 
     config = model.config
-    model.prepare_for_training()
+    model.prepare_for_training(devices=devices)
     progress = TrainingProgress(console, config.train_epochs, config.train_steps_per_epoch)
     model.callbacks.append(progress)
     console.print(

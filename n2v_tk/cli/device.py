@@ -61,7 +61,9 @@ def _has_gpu() -> bool:
         import torch
 
         return torch.cuda.is_available()
-    return bool(keras.distribution.list_devices("gpu"))
+    from ..training.devices import list_devices
+
+    return bool(list_devices("gpu"))
 
 
 @contextmanager

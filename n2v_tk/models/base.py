@@ -18,6 +18,7 @@ from ..errors import ConfigError, ImageError, ModelFolderError
 from ..nets.initialize import initialize
 from ..normalization import check_image
 from ..training.checkpoints import load_weights
+from ..training.devices import Devices
 from ..training.fit import Trainer
 from ..training.precision import resolve_precision
 from .folder import ModelFolder
@@ -129,7 +130,7 @@ class Denoiser(Predicting):
 
     # training ----------------------------------------------------------------------------------
 
-    def prepare_for_training(self, optimizer=None, **kwargs) -> None:
+    def prepare_for_training(self, optimizer=None, devices: int | None = None, **kwargs) -> None:
         """Compile the network for training and fill `callbacks`.
 
         Called by `train` if it was not before.
@@ -138,13 +139,18 @@ class Denoiser(Predicting):
         ----------
         optimizer : keras.optimizers.Optimizer, optional
             Default: Adam with the learning rate and schedule of the config.
+        devices : int, optional
+            GPUs of this machine (processors where it has none) that share every batch, on
+            TensorFlow and JAX. `train_batch_size` must be divisible by it.
         **kwargs
             Passed to `keras.Model.compile`, e.g. ``metrics=()``. The metrics 'mse' and 'mae' are
             those of the training loss: on blind spots for N2V, as 'n2v_mse' and 'n2v_abs' in the
             history.
         """
+        shared = Devices(devices, self.config.train_batch_size)
         if "metrics" in kwargs:
-            kwargs["metrics"] = [self._metric(m) for m in kwargs["metrics"] or ()]
+            with shared.scope():
+                kwargs["metrics"] = [self._metric(m) for m in kwargs["metrics"] or ()]
         self.config.train_precision = resolve_precision(self.config.train_precision)
         self._trainer = Trainer(
             self.keras_model,
@@ -154,6 +160,7 @@ class Denoiser(Predicting):
             optimizer,
             # not sooner: until then the folder may hold another model
             None if self._folder is None else lambda: self._folder.begin(self.config),
+            shared,
             **kwargs,
         )
         self.callbacks = self._trainer.callbacks

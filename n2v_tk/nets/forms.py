@@ -16,7 +16,9 @@ from keras import layers
 _CONVOLUTIONS = (layers.Conv2D, layers.Conv3D)
 
 
-def training_form(network: keras.Model, precision: str = "float32") -> keras.Model:
+def training_form(
+    network: keras.Model, precision: str = "float32", synchronized: bool = False
+) -> keras.Model:
     """Copy of a network for training.
 
     Parameters
@@ -25,6 +27,9 @@ def training_form(network: keras.Model, precision: str = "float32") -> keras.Mod
         A functional float32 network. Layers with 'head' in their name stay float32.
     precision : {'float32', 'mixed_bfloat16', 'mixed_float16'}
         Keras dtype policy of the other layers. Variables are float32 in any case.
+    synchronized : bool
+        Batch normalisation over the parts of a batch that other replicas have, too
+        (TensorFlow's strategies).
 
     Returns
     -------
@@ -37,7 +42,9 @@ def training_form(network: keras.Model, precision: str = "float32") -> keras.Mod
         if isinstance(layer, keras.Model):
             return keras.models.clone_model(layer, clone_function=clone)
         config = _config_in(layer, precision)
-        if type(layer) is layers.BatchNormalization and keras.backend.backend() == "tensorflow":
+        if type(layer) is layers.BatchNormalization and synchronized:
+            config["synchronized"] = True
+        elif type(layer) is layers.BatchNormalization and keras.backend.backend() == "tensorflow":
             from ..layers.batch_norm_tf import FusedBatchNormalization
 
             return FusedBatchNormalization(**config)

@@ -12,6 +12,7 @@ from ..config.base import DenoiserConfig
 from ..errors import TrainingError
 from ..nets.forms import training_form
 from .callbacks import CosineSchedule, CountEpochs, KeepWeights, RampSchedule
+from .devices import Devices
 
 
 class Trainer:
@@ -31,6 +32,8 @@ class Trainer:
         Default: Adam as the config says.
     before_writing : callable, optional
         Called before the first weights of a training are written.
+    devices : Devices, optional
+        That share every batch.
     **kwargs
         Passed to `keras.Model.compile`.
     """
@@ -43,14 +46,17 @@ class Trainer:
         folder: Path | None,
         optimizer: keras.optimizers.Optimizer | None = None,
         before_writing: Callable[[], None] | None = None,
+        devices: Devices | None = None,
         **kwargs,
     ):
         self.network = network
         self.config = config
-        self.form = training_form(network, config.train_precision)
+        self.devices = devices or Devices(None, config.train_batch_size)
         self._own_optimizer = optimizer is None
-        self._compile_options = {"loss": loss, **kwargs}
-        self._compile(optimizer)
+        self._compile_options = {"loss": self.devices.share(loss), **kwargs}
+        with self.devices.scope():
+            self.form = training_form(network, config.train_precision, self.devices.synchronized)
+            self._compile(optimizer)
         self.kept = KeepWeights(
             network, folder, config.train_checkpoint, before_writing=before_writing
         )
@@ -121,6 +127,10 @@ class Trainer:
         TrainingError
             If the loss stopped being finite; the network has the last good weights.
         """
+        with self.devices.scope():
+            return self._fit(data, self.devices.divisible(validation), epochs, steps, verbose)
+
+    def _fit(self, data, validation, epochs, steps, verbose):
         self.form.set_weights(self.network.get_weights())
         scheduled = self.config.train_schedule != "plateau"
         average = self.config.train_ema is not None
