@@ -1,7 +1,8 @@
-"""What the benchmarks share: timing, peers in another interpreter, tables."""
+"""What the benchmarks share: timing, other programs in their environments, tables."""
 
 import argparse
 import json
+import os
 import platform
 import statistics
 import subprocess
@@ -9,16 +10,31 @@ import sys
 import time
 from pathlib import Path
 
+PEERS = ("n2v", "careamics")
+_HERE = Path(__file__).parent
 
-def arguments(description, n2v=False):
+
+def arguments(description, peers=()):
     """Parser with the options that all benchmarks have."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--json", type=Path, help="write the figures here")
-    if n2v:
+    for peer in peers:
         parser.add_argument(
-            "--n2v-python", help="interpreter with n2v 0.3.3 (peers/setup_n2v.sh); else ours only"
+            f"--{peer}-python",
+            default=_interpreter(peer),
+            help=f"interpreter with {peer}. Default: that of 'python -m benchmarks peers', if any",
         )
     return parser
+
+
+def environment(name):
+    """Where `python -m benchmarks peers` puts a program."""
+    return _HERE / "environments" / name
+
+
+def _interpreter(name):
+    path = environment(name) / "bin" / "python"
+    return str(path) if path.exists() else None
 
 
 def median_ms(function, repeats):
@@ -32,27 +48,42 @@ def median_ms(function, repeats):
     return statistics.median(times) * 1e3
 
 
-def peer(python, script, *args):
-    """What a script prints as JSON in another interpreter."""
-    path = Path(__file__).parent / "peers" / script
-    command = [python, str(path), *map(str, args)]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+def in_process(python, script, *args, **environ):
+    """What a script prints as JSON in a process of its own."""
+    command = [python or sys.executable, str(_HERE / script), *map(str, args)]
+    env = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", **environ}
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=env)
     return json.loads(done.stdout.strip().splitlines()[-1])
 
 
 def machine():
-    """This machine in a line."""
-    name = platform.processor() or platform.machine()
+    """This machine in a line: processor, what it has for bfloat16, cores."""
+    name, flags = platform.processor() or platform.machine(), ""
     try:
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
             if line.startswith("model name"):
                 name = line.split(":", 1)[1].strip()
+            if line.startswith("flags"):
+                found = {"amx_bf16", "avx512_bf16"} & set(line.split())
+                flags = f" ({', '.join(sorted(found)) or 'no bfloat16'})"
                 break
     except OSError:
         pass
-    import os
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return f"{name}{flags}, {cores} cores, Python {platform.python_version()}"
 
-    return f"{name}, {os.cpu_count()} cores, Python {platform.python_version()}"
+
+def versions():
+    """Of the packages that do the work."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    found = {}
+    for name in ("n2v_tk", "keras", "tensorflow", "jax", "numpy", "openvino", "zarr"):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
 
 
 def report(title, header, rows, options):
@@ -68,6 +99,7 @@ def report(title, header, rows, options):
         data = {
             "title": title,
             "machine": machine(),
+            "versions": versions(),
             "date": time.strftime("%Y-%m-%d"),
             "rows": [dict(zip(header, row, strict=True)) for row in rows],
         }

@@ -1,6 +1,6 @@
 """Time of one training batch with blind spots, beside the genuine n2v 0.3.3 in the same run.
 
-    python benchmarks/data_wrapper.py --n2v-python FOLDER/bin/python
+    python -m benchmarks run data_wrapper
 
 Both cut the same number of patches of the same size from the same images and hide the same share
 of pixels. In 3D n2v takes the square root where the cube root is due, so 1.5 % become 0.195 %;
@@ -13,8 +13,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import json
 import statistics
 
-import common
 import numpy as np
+
+from . import common
 
 LINE = [[1] * 6 + [0] + [1] * 6]
 # name, batch, patch, channels, percent, radius, manipulator, mask
@@ -45,7 +46,7 @@ def ours(batch, patch, channels, percent, radius, manipulator, mask, repeats, **
 
 
 def main():
-    options = common.arguments(__doc__.splitlines()[0], n2v=True).parse_args()
+    options = common.arguments(__doc__.splitlines()[0], ["n2v"]).parse_args()
     rows = []
     for (name, *request), least in zip(REQUESTS, AT_LEAST, strict=True):
         times, peers = [], []
@@ -55,7 +56,9 @@ def main():
             times.append(ours(*request, 30, **fill))
             if options.n2v_python:
                 peers.append(
-                    common.peer(options.n2v_python, "data_wrapper_n2v.py", json.dumps(request))
+                    common.in_process(
+                        options.n2v_python, "peers/data_wrapper_n2v.py", json.dumps(request)
+                    )
                 )
         mine = statistics.median(times)
         theirs = statistics.median(peers) if peers else float("nan")

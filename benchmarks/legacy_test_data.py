@@ -1,6 +1,6 @@
 """Makes tests/data/legacy: folders of the genuine n2v and csbdeep with small results of theirs.
 
-    python benchmarks/legacy_test_data.py SOURCE --n2v-python PYTHON
+    python -m benchmarks.legacy_test_data SOURCE
 
 SOURCE holds model folders, each with config.json, weights, input.npy and info.json (axes).
 """
@@ -11,13 +11,14 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from common import arguments, peer
+
+from .common import arguments, in_process
 
 TARGET = Path(__file__).parents[1] / "tests" / "data" / "legacy"
 
 
 def main():
-    parser = arguments(__doc__, n2v=True)
+    parser = arguments(__doc__, ["n2v"])
     parser.add_argument("source", type=Path)
     args = parser.parse_args()
     for folder in sorted(p.parent for p in args.source.glob("*/config.json")):
@@ -32,7 +33,7 @@ def main():
         with tempfile.TemporaryDirectory() as work:
             np.save(f"{work}/input.npy", image[crop])
             # both weights are read there, one of them is kept
-            peer(args.n2v_python, "predict_n2v.py", folder, f"{work}/input.npy", axes,
+            in_process(args.n2v_python, "peers/predict_n2v.py", folder, f"{work}/input.npy", axes,
                  f"{work}/out.npz")  # fmt: skip
             results = dict(np.load(f"{work}/out.npz"))
         if "last" in results and not np.array_equal(results["last"], results["best"]):

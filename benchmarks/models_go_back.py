@@ -13,10 +13,11 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-from common import arguments, peer, report
 
 from n2v_tk import N2V, N2VConfig
 from n2v_tk.errors import CompatibilityWarning
+
+from .common import arguments, in_process, report
 
 TOLERANCE = 1e-4
 LINE = [[1, 1, 1, 1, 0, 1, 1, 1, 1]]
@@ -56,7 +57,7 @@ def train(axes, settings, folder):
 
 
 def main():
-    parser = arguments(__doc__, n2v=True)
+    parser = arguments(__doc__, ["n2v"])
     args = parser.parse_args()
     if not args.n2v_python:
         parser.error("--n2v-python is needed; benchmarks/peers/check_models_go_back.sh gives it")
@@ -67,7 +68,9 @@ def main():
             image = train(axes, settings, folder)
             np.save(folder / "input.npy", image)
             target = folder / "theirs.npz"
-            peer(args.n2v_python, "predict_n2v.py", folder, folder / "input.npy", axes, target)
+            in_process(
+                args.n2v_python, "peers/predict_n2v.py", folder, folder / "input.npy", axes, target
+            )
             theirs = np.load(target)
             model = N2V(None, folder.name, folder.parent)
             difference = 0.0

@@ -1,6 +1,6 @@
 """What default settings gain on images with real noise and ground truth.
 
-    python benchmarks/real_images.py FOLDER [--methods n2v n2v2] [--pictures FOLDER]
+    python -m benchmarks.real_images FOLDER [--methods n2v n2v2] [--pictures FOLDER]
 
 FOLDER holds, per set, NAME.tif and NAME_gt.tif, or a NAME_tyx.tif of a static scene, whose first
 frame is denoised and judged by the mean of the others. The ground truth is brought to the scale of
@@ -14,12 +14,13 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import time
 from pathlib import Path
 
-import common
 import numpy as np
 import tifffile
 
 import n2v_tk
 from n2v_tk.plot import before_after
+
+from . import common
 
 SETS = ("w2s_dev", "fmd_confocal_fish", "trackpy_stuck_tyx")
 

@@ -1,6 +1,6 @@
 """What to fill hidden pixels with in structN2V: neighbours, or n2v's uniform noise of -2 to 2.
 
-    python benchmarks/structn2v_fill.py [--steps 600]
+    python -m benchmarks.structn2v_fill [--steps 600]
 
 A micrograph (skimage.data.cell) with made noise that is correlated over 7 pixels along x, sigma
 20, denoised with a mask of 1x13. PSNR on the range of the clean image.
@@ -9,11 +9,12 @@ A micrograph (skimage.data.cell) with made noise that is correlated over 7 pixel
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-import common
 import numpy as np
 from skimage.data import cell
 
 import n2v_tk
+
+from . import common
 
 
 def main():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import mmap
 from collections.abc import Iterator, Sequence
 from itertools import product
 from typing import NamedTuple, Protocol
@@ -11,6 +12,8 @@ import numpy as np
 
 # pixels of a piece: some ten megabytes
 PIECE = 2**22
+# bytes of files that may stay in memory
+LARGE = 2**26
 
 
 class Source(Protocol):
@@ -226,6 +229,18 @@ class LazyArray:
         data = self._source.read(tuple(window))
         order = [*kept, *(i for i in range(data.ndim) if i not in kept)]
         return np.transpose(data, order).reshape(lengths)
+
+
+def let_go(image: np.ndarray | LazyArray) -> None:
+    """Take the pages of a memory-mapped file out of this process, which grows by them else.
+
+    The system keeps them as long as it has room, so reading them again costs little.
+    """
+    mapped = getattr(image, "_mmap", None)
+    if mapped is not None and image.mode == "r" and len(mapped) > LARGE:
+        advice = getattr(mmap, "MADV_DONTNEED", None)  # Windows has none
+        if advice is not None:
+            mapped.madvise(advice)
 
 
 def pieces(image: np.ndarray | LazyArray, size: int = PIECE) -> Iterator[tuple[slice, ...]]:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from .errors import ConfigError, ImageError
-from .lazy import LazyArray, pieces
+from .lazy import LazyArray, let_go, pieces
 
 PERCENTILES = (1.0, 99.8)
 # files all of whose values are known to be finite
@@ -60,6 +60,7 @@ def _check_finite(image, what):
     n_bad, first = 0, None
     for piece in pieces(image):
         bad = ~np.isfinite(np.asarray(image[piece]))
+        let_go(image)
         if n := int(np.count_nonzero(bad)):
             n_bad += n
             if first is None:
@@ -107,6 +108,7 @@ def channel_statistics(
             part_spread = ((pixels - part_mean) ** 2).sum(axis=0)
             delta = part_mean - mean
             # Chan, Golub, LeVeque: pairwise update of mean and sum of squares
+            let_go(image)
             spread = spread + part_spread + delta**2 * count * n / (count + n)
             mean = mean + delta * n / (count + n)
             count += n
@@ -183,7 +185,7 @@ def to_dtype(image: np.ndarray, dtype) -> np.ndarray:
     """Convert, integers rounded to the nearest and clipped to the range of the type."""
     dtype = np.dtype(dtype)
     if dtype.kind not in "ui":
-        return image.astype(dtype)
+        return image.astype(dtype, copy=False)
     limits = np.iinfo(dtype)
     # float32 cannot hold the largest int32, nor float64 the largest int64
     rounded = np.rint(image.astype(np.float64) if dtype.itemsize > 2 else image)

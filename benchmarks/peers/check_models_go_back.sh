@@ -3,6 +3,7 @@
 # models that were trained here: check_models_go_back.sh FOLDER [PYTHON]
 set -euo pipefail
 folder=${1:?usage: check_models_go_back.sh FOLDER [PYTHON]}
+folder=$(realpath -m "$folder")
 here=$(cd "$(dirname "$0")" && pwd)
 [ -x "$folder/bin/python" ] || bash "$here/setup_n2v.sh" "$@"
-python "$here/../models_go_back.py" --n2v-python "$folder/bin/python"
+cd "$here/../.." && python -m benchmarks.models_go_back --n2v-python "$folder/bin/python"

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..errors import ImageError
+from ..lazy import let_go
 from ..masking.structn2v import symmetries, transform
 
 Images = np.ndarray | Sequence[np.ndarray]
@@ -158,9 +159,9 @@ def grid_patches(
     ]
     chosen = np.unique(np.linspace(0, len(places) - 1, min(limit, len(places))).astype(int))
     places = [places[i] for i in chosen]
-    patches = [
-        np.asarray(images[i][(sample, *_window(start, shape))]) for i, sample, start in places
-    ]
+    patches = [np.array(images[i][(sample, *_window(start, shape))]) for i, sample, start in places]
+    for image in images:
+        let_go(image)
     return patches, [(i, sample) for i, sample, _ in places]
 
 

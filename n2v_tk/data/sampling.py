@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..lazy import let_go
 from ..masking.structn2v import transform
 from ..normalization import normalize
 
@@ -90,6 +91,8 @@ class ScaledImages:
                 offset, scale = self.offset[image][sample], self.scale[image][sample]
                 patch = normalize(patch, offset, scale)
             batch[i] = transform(patch, *symmetry, axes=(-3, -2))
+        for image in {place.image for place in places}:
+            let_go(self.images[image])
         return batch
 
 

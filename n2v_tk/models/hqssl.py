@@ -135,11 +135,13 @@ class HQSSL(Denoiser):
                 level = self.keras_model.get_layer("head_level")
                 level.set_weights([start / level.speed])
             return
-        # the network that tells images apart begins with what they have in common
+        # the network that tells images apart begins with the most noise of all: that less is there
+        # the likelihood tells at once, that more is there it hardly tells, since what noise a level
+        # leaves over passes for signal that cannot be predicted
         starts = [start for start in (term.start([one]) for one in chosen) if start is not None]
         if starts:
             head = self.keras_model.get_layer("twin").get_layer("level_head")
-            head.set_weights([head.get_weights()[0], np.mean(starts, axis=0)])
+            head.set_weights([head.get_weights()[0], np.max(starts, axis=0)])
 
     def _validation_data(self, images):
         shape = self.config.train_patch_shape

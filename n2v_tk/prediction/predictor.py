@@ -126,14 +126,17 @@ class Predictor:
             tiles = n_tiles
             if n_tiles is not None and symmetry[0] % 2:
                 tiles = (*n_tiles[:-2], n_tiles[-1], n_tiles[-2])
-            result = self._resized(
-                transform(stack, *symmetry, axes=(-3, -2)), tiles, resizer or _reflection()
-            )
+            result = self._resized(transform(stack, *symmetry, axes=(-3, -2)), tiles, resizer)
             result = transform_back(result, *symmetry, axes=(-3, -2))
             total = result if total is None else total + result
         return total / np.float32(len(turned)) if len(turned) > 1 else total
 
     def _resized(self, stack, n_tiles, resizer):
+        if resizer is None:
+            odd = any(n % h.divisor for n, h in zip(stack.shape[1:-1], self.halos, strict=True))
+            if not odd:
+                return self._tiled(stack, n_tiles)
+            resizer = _reflection()
         axes = "SZYXC" if stack.ndim == 5 else "SYXC"
         divide_by = (1, *(h.divisor for h in self.halos), 1)
         padded = resizer.before(stack, axes, divide_by)

@@ -1,12 +1,12 @@
 """How long `import n2v_tk` and `n2v-tk --help` take, as whole processes.
 
-python benchmarks/start_up.py
+python -m benchmarks run startup
 """
 
 import subprocess
 import sys
 
-import common
+from . import common
 
 COMMANDS = {
     "python -c pass": [sys.executable, "-c", "pass"],

@@ -1,0 +1,1 @@
+"""Speed, memory and quality, beside other programs in the same run: python -m benchmarks."""
