@@ -51,7 +51,7 @@ def median_ms(function, repeats):
 def in_process(python, script, *args, **environ):
     """What a script prints as JSON in a process of its own."""
     command = [python or sys.executable, str(_HERE / script), *map(str, args)]
-    env = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", **environ}
+    env = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONWARNINGS": "ignore", **environ}
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=env)
     return json.loads(done.stdout.strip().splitlines()[-1])
 

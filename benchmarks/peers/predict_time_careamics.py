@@ -8,9 +8,7 @@ import statistics
 import sys
 import tempfile
 import time
-import warnings
 
-warnings.simplefilter("ignore")
 import careamics
 import numpy as np
 from careamics import CAREamist
