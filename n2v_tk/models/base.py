@@ -151,7 +151,8 @@ class Denoiser(Predicting):
         if "metrics" in kwargs:
             with shared.scope():
                 kwargs["metrics"] = [self._metric(m) for m in kwargs["metrics"] or ()]
-        self.config.train_precision = resolve_precision(self.config.train_precision)
+        wanted = self.config.train_precision
+        self.config.train_precision = resolve_precision(wanted, self.keras_model)
         self._trainer = Trainer(
             self.keras_model,
             self.config,

@@ -216,7 +216,7 @@ class LargePrediction:
             "chunks": chunks,
             "result": str(result_dtype(dtype, image.data.dtype)),
             "tta": tta,
-            "precision": resolve_precision(precision or model._own_precision()),
+            "precision": resolve_precision(precision or model._own_precision(), model.keras_model),
             "engine": engine,
             "version": version or (store.version if store is not None else "0.4"),
         }

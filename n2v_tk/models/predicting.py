@@ -344,7 +344,7 @@ class Predicting:
         """What runs the network, made anew when weights changed."""
         if engine not in ENGINES:
             raise ConfigError(f"engine must be one of {', '.join(ENGINES)}. Received: {engine!r}.")
-        precision = resolve_precision(precision or self._own_precision())
+        precision = resolve_precision(precision or self._own_precision(), self.keras_model)
         weights = self.keras_model.get_weights()
         made_with, predictor = self._predictors.get((precision, engine), (None, None))
         if made_with is None or any(

@@ -9,43 +9,71 @@ import keras
 from ..errors import DeviceError
 
 
-def resolve_precision(precision: str) -> str:
+def resolve_precision(precision: str, network: keras.Model | None = None) -> str:
     """The Keras dtype policy for a setting: 'auto' is decided by the hardware.
 
     Parameters
     ----------
     precision : {'auto', 'float32', 'mixed_bfloat16', 'mixed_float16'}
+    network : keras.Model, optional
+        What is to be computed.
 
     Returns
     -------
     str
         'mixed_bfloat16' for 'auto' on GPUs of compute capability 8 or more (Ampere) and on CPUs
-        with AMX or AVX512-BF16, else 'float32'.
+        with AMX or AVX512-BF16, else 'float32'. On CPUs also 'float32' for networks with
+        convolutions whose numbers of filters are no multiples of 16: in bfloat16 those are
+        slower there (docs/performance.md).
     """
     known = ("auto", "float32", "mixed_bfloat16", "mixed_float16")
     if precision not in known:
         raise DeviceError(f"precision must be one of {', '.join(known)}. Received: {precision!r}.")
     if precision != "auto":
         return precision
-    return "mixed_bfloat16" if fast_bfloat16() else "float32"
+    if not fast_bfloat16() or (network is not None and _on_cpu() and not _fills_tiles(network)):
+        return "float32"
+    return "mixed_bfloat16"
 
 
 @functools.cache
 def fast_bfloat16() -> bool:
     """Whether convolutions run faster in bfloat16 than in float32 here."""
+    capability = _gpu_capability()
+    if capability is not None:
+        return capability >= (8, 0)
+    # what XLA makes of bfloat16 convolutions on a CPU is slower than float32
+    on_jax = keras.backend.backend() == "jax"
+    return not on_jax and bool({"amx_bf16", "avx512_bf16"} & _cpu_flags())
+
+
+@functools.cache
+def _on_cpu() -> bool:
+    return _gpu_capability() is None
+
+
+def _fills_tiles(network) -> bool:
+    """Whether all wide convolutions have numbers of filters that the processor's tiles divide."""
+    # few filters, as of a head, cost little in either
+    return all(filters < 8 or filters % 16 == 0 for filters in _filters(network))
+
+
+def _filters(network):
+    for layer in network.layers:
+        if isinstance(layer, keras.Model):
+            yield from _filters(layer)
+        elif isinstance(layer, keras.layers.Conv2D | keras.layers.Conv3D):
+            yield layer.filters
+
+
+def _gpu_capability() -> tuple[int, ...] | None:
+    """Compute capability of the GPU that is used, None without one."""
     backend = keras.backend.backend()
     if backend == "tensorflow":
         from .backend_tf import gpu_compute_capability
 
-        capability = gpu_compute_capability()
-    elif backend == "jax":
-        capability = _jax_capability()
-    else:
-        capability = _torch_capability()
-    if capability is not None:
-        return capability >= (8, 0)
-    # what XLA makes of bfloat16 convolutions on a CPU is slower than float32
-    return backend != "jax" and bool({"amx_bf16", "avx512_bf16"} & _cpu_flags())
+        return gpu_compute_capability()
+    return _jax_capability() if backend == "jax" else _torch_capability()
 
 
 def _jax_capability():
