@@ -80,6 +80,8 @@ class Trainer:
                     optimizer, initial_scale=1.0, dynamic_growth_steps=2**31 - 1
                 )
         self.form.compile(optimizer=optimizer, **self._compile_options)
+        # variables that are made within a step make TensorFlow trace it twice
+        self.form.optimizer.build(self.form.trainable_variables)
 
     def _rate(self, steps):
         """Learning rate, or its schedule where the number of steps is known."""

@@ -1,3 +1,4 @@
+import keras
 import numpy as np
 import pytest
 
@@ -145,3 +146,25 @@ def test_other_errors_are_not_retried(monkeypatch):
     monkeypatch.setattr(predictor, "run_network", broken)
     with pytest.raises(RuntimeError, match="something else"):
         predictor(stack)
+
+
+def test_images_of_any_size_are_run_by_one_function():
+    pytest.importorskip("tensorflow")
+    from n2v_tk.prediction.compiled_tf import compiled
+
+    traces = []
+
+    class Counting(keras.layers.Layer):
+        def call(self, inputs):
+            traces.append(inputs.shape)
+            return 2 * inputs
+
+        def compute_output_shape(self, input_shape):
+            return input_shape
+
+    image = keras.Input((None, None, 1))
+    run = compiled(keras.Model(image, Counting()(image)))
+    traces.clear()
+    for shape in ((1, 8, 8, 1), (3, 16, 4, 1), (2, 5, 7, 1)):
+        np.testing.assert_array_equal(run(np.ones(shape, "float32")), np.full(shape, 2))
+    assert len(traces) == 1

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from n2v_tk.config import N2VConfig
+from n2v_tk import N2V, N2VConfig
 from n2v_tk.data.sequences import N2VDataWrapper
 from n2v_tk.errors import TrainingError
 from n2v_tk.losses import masked_mse
@@ -273,3 +273,13 @@ def test_training_lowers_the_loss(noisy_stack, small):
     history = trainer.fit(data, data[0], 8, 3, 0)
     # on batch statistics: the moving averages of batch normalisation lag behind in 24 steps
     assert history.history["loss"][-1] < history.history["loss"][0] / 2
+
+
+def test_a_step_is_traced_once(small, noisy_stack, monkeypatch):
+    traces = []
+    model = N2V(N2VConfig(noisy_stack, n2v_patch_shape=(16, 16), **small), basedir=None)
+    loss = model._loss()
+    monkeypatch.setattr(model, "_loss", lambda: lambda y, p: traces.append(1) or loss(y, p))
+    model.train(noisy_stack, verbose=0)
+    model.train(noisy_stack, verbose=0)
+    assert len(traces) == 1
