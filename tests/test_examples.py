@@ -71,3 +71,12 @@ def test_fill_holes(run, tmp_path, rng):
     result = read_image(names[-1]).data
     np.testing.assert_array_equal(result[mask > 0], picture[mask > 0])
     assert (result[mask == 0] != picture[mask == 0]).any()
+
+
+def test_larger_than_memory(run, rng, tmp_path):
+    zarr = pytest.importorskip("zarr")
+    data = rng.normal(100, 10, (3, 100, 120)).astype("uint16")
+    names = ["z", "y", "x"]
+    zarr.create_array(tmp_path / "a.zarr", data=data, chunks=(1, 64, 64), dimension_names=names)
+    run("larger_than_memory.py", tmp_path / "model", tmp_path / "out.zarr", tmp_path / "a.zarr")
+    assert read_image(tmp_path / "out.zarr").data.shape == data.shape
