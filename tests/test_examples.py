@@ -44,6 +44,7 @@ def test_every_example_is_tested():
     assert {p.name for p in EXAMPLES.glob("*.py")} == {
         "denoise_one_image.py",
         "fill_holes.py",
+        "larger_than_memory.py",
         "train_and_predict.py",
     }
 
@@ -75,7 +76,7 @@ def test_fill_holes(run, tmp_path, rng):
 
 def test_larger_than_memory(run, rng, tmp_path):
     zarr = pytest.importorskip("zarr")
-    data = rng.normal(100, 10, (3, 100, 120)).astype("uint16")
+    data = rng.normal(100, 10, (3, 200, 220)).astype("uint16")
     names = ["z", "y", "x"]
     zarr.create_array(tmp_path / "a.zarr", data=data, chunks=(1, 64, 64), dimension_names=names)
     run("larger_than_memory.py", tmp_path / "model", tmp_path / "out.zarr", tmp_path / "a.zarr")
