@@ -163,6 +163,7 @@ def test_3d(legacy, tmp_path, rng):
     assert gain(clean, noisy, pred) > 1.3
 
 
+@pytest.mark.slow
 def test_structn2v(legacy, tmp_path, rng):
     """Noise along lines, hidden with a mask."""
     from n2v.internals.N2V_DataGenerator import N2V_DataGenerator

@@ -129,6 +129,7 @@ def test_holes_are_filled_and_teach_nothing(rng, smooth):
     np.testing.assert_array_equal(other.current, early[10])
 
 
+@pytest.mark.slow
 def test_colour_and_volumes(rng):
     for axes, shape in (("CYX", (3, 20, 26)), ("ZYX", (9, 20, 22)), ("YXC", (20, 26, 2))):
         image = (rng.random(shape) * 255).astype(np.uint8)
@@ -201,6 +202,7 @@ def test_variance_is_that_of_the_latest_outputs(smooth):
     np.testing.assert_allclose(result.history["variance"], wanted, rtol=1e-3, atol=1e-9)
 
 
+@pytest.mark.slow
 def test_parameter_noise_changes_the_way(smooth):
     ways = [fit(smooth, iterations=10, input_noise=0, parameter_noise=n).current for n in (0, 0.2)]
     assert (ways[0] != ways[1]).any()

@@ -32,7 +32,7 @@ def test_the_published_sizes(channels, count):
     assert build_n2n((None, None, channels), channels).count_params() == count
 
 
-@pytest.mark.parametrize("network", ["n2n", "unet"])
+@pytest.mark.parametrize("network", ["n2n", pytest.param("unet", marks=pytest.mark.slow)])
 def test_pairs_teach_what_clean_images_would(network, rng, tmp_path):
     clean = smooth()
     X, Y = (Gaussian(30.0)(clean, rng) for _ in range(2))

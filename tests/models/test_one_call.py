@@ -23,7 +23,11 @@ def error(a, b):
 
 @pytest.mark.parametrize(
     ("method", "dtype", "steps"),
-    [("n2v", "float32", 40), ("n2v", "uint16", 40), ("n2v2", "float32", 120)],
+    [
+        pytest.param("n2v", "float32", 40, marks=pytest.mark.slow),
+        ("n2v", "uint16", 40),
+        pytest.param("n2v2", "float32", 120, marks=pytest.mark.slow),
+    ],
 )
 def test_a_micrograph_gets_better(noisy_cell, method, dtype, steps):
     clean, noisy = noisy_cell
