@@ -185,7 +185,8 @@ class LazyArray:
                 continue
             lengths = [self._source.shape[s] for axis in merged for s in axis.sources]
             if any(a.length != math.prod(self._source.shape[s] for s in a.sources) for a in merged):
-                raise ValueError("Only whole axes can be merged: merge first, then cut.")
+                # axes that were cut: of the view, they are whole
+                return LazyArray(_View(self)).rearranged(groups)
             sources = tuple(s for axis in merged for s in axis.sources)
             axes.append(_Axis(sources, 0, math.prod(lengths)))
         return self._view(axes)
@@ -229,6 +230,17 @@ class LazyArray:
         data = self._source.read(tuple(window))
         order = [*kept, *(i for i in range(data.ndim) if i not in kept)]
         return np.transpose(data, order).reshape(lengths)
+
+
+class _View:
+    """A view as the source of another array."""
+
+    def __init__(self, array):
+        self._array = array
+        self.shape, self.dtype, self.chunks = array.shape, array.dtype, array.chunks
+
+    def read(self, window):
+        return np.asarray(self._array[window])
 
 
 def let_go(image: np.ndarray | LazyArray) -> None:

@@ -44,15 +44,15 @@ def _file_of(image):
         source = image.source
         return source, math.prod(source.shape) * image.dtype.itemsize
     if isinstance(image, np.memmap) and image.mode == "r" and image._mmap is not None:
-        return image._mmap, len(image._mmap)
+        # maps begin at a multiple of the granularity
+        return image._mmap, len(image._mmap) - image.offset % mmap.ALLOCATIONGRANULARITY
     return None, 0
 
 
 def _remember_finite(image):
     """Large files need not be gone through again for every view of them."""
     file, size = _file_of(image)
-    # maps begin at a multiple of the granularity
-    if file is not None and size - image.nbytes < mmap.ALLOCATIONGRANULARITY:
+    if file is not None and size == image.nbytes:
         _finite.add(file)
 
 

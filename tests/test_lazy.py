@@ -60,6 +60,17 @@ def test_stacks_are_those_of_arrays(data, axes, n_dim):
     np.testing.assert_array_equal(np.asarray(again), np.swapaxes(stack, 0, 1))
 
 
+def test_axes_that_were_cut_are_merged_too(data):
+    part = LazyArray(InMemory(data, (1, 1, 2, 5, 5)))[1:, 1:]
+    merged = part.rearranged([(0, 1), (2,), (3,), (4,), ()])
+    assert merged.chunks == (1, 2, 5, 5, 1)
+    np.testing.assert_array_equal(np.asarray(merged[1:, 2:]), data[1, 2:, 2:][..., None])
+    stack = StackLayout.of(part, "TCZYX", 2).to_stack(part)
+    np.testing.assert_array_equal(
+        np.asarray(stack), StackLayout.of(data[1:, 1:], "TCZYX", 2).to_stack(data[1:, 1:])
+    )
+
+
 def test_only_what_is_shown_is_read(data):
     source = InMemory(data)
     stack = StackLayout.of(data, "TCZYX", 2).to_stack(LazyArray(source))
@@ -74,8 +85,6 @@ def test_what_lazy_arrays_cannot_do_is_refused(data):
     for key in ([0, 1], slice(None, None, 2), np.ones(2, bool), (0,) * 6, 2, -3):
         with pytest.raises(IndexError):
             lazy[key]
-    with pytest.raises(ValueError, match="whole axes"):
-        lazy[:, 1:].rearranged([(0, 1), (2,), (3,), (4,)])
 
 
 @pytest.mark.parametrize("chunks", [None, (1, 1, 2, 4, 5), (2, 3, 4, 10, 12)])
@@ -127,6 +136,12 @@ def test_files_are_gone_through_once(data, tmp_path):
     check_image(LazyArray(other)[0])
     check_image(LazyArray(other)[1])  # only a part was looked at before
     assert len(other.windows) == 2
+    almost = clean.copy()
+    almost[-1, -1, -1, -1, -1] = np.nan
+    almost = LazyArray(InMemory(almost))
+    check_image(almost[..., :-1])
+    with pytest.raises(ValueError, match="not finite"):
+        check_image(almost)
     clean[1, 2, 0, 4, 7] = np.nan
     with pytest.raises(ValueError, match=r"index \(1, 2, 0, 4, 7\)"):
         channel_statistics([LazyArray(InMemory(clean))])

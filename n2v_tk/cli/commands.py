@@ -70,10 +70,10 @@ def denoise(
     train_model(console, model, images, rescue, devices=training["devices"])
     try:
         _write_predictions(console, model, images, targets, dtypes, overwrite, tta=tta)
-    except N2VTKError:
+    except (N2VTKError, SystemExit, KeyboardInterrupt):
         if save_model is None:
             model.save(rescue)
-        say(console, f"The trained model is in {rescue}.")
+        say(console, f"The trained model is in {rescue}. Go on with n2v-tk predict -m {rescue}.")
         raise
     if save_model is not None:
         say(console, f"The model is in {save_model}.")
@@ -138,8 +138,8 @@ def predict(
         model.check(image.data, image.axes, tiles, look=target.suffix != ".zarr")
     for path, image, target, of_result in zip(paths, images, targets, dtypes, strict=True):
         if target.suffix == ".zarr":
-            options |= {"dtype": of_result, "overwrite": overwrite}
-            write_store(console, model, path, target, axes, stores, options)
+            more = {**options, "dtype": of_result, "overwrite": overwrite}
+            write_store(console, model, path, target, axes, stores, more)
         else:
             _write_predictions(
                 console, model, [image], [target], [of_result], overwrite, n_tiles=tiles, **options

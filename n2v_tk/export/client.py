@@ -196,8 +196,11 @@ class ServedModel:
         mean, scale = np.split(output, 2, axis=-1)
         return ProbabilisticPrediction(layout.from_stack(mean), layout.from_stack(scale))
 
-    def check(self, img: np.ndarray, axes: str, n_tiles=None) -> StackLayout:
-        """Refuse what `predict` could not work with, without sending it."""
+    def check(self, img: np.ndarray, axes: str, n_tiles=None, look: bool = True) -> StackLayout:
+        """Refuse what `predict` could not work with, without sending it.
+
+        `look` is whether to look at the pixels.
+        """
         model = self.describe()
         layout = StackLayout.of(img, axes, model.n_dim)
         if layout.n_channels != model.n_channel_in:
@@ -206,7 +209,7 @@ class ServedModel:
                 f"{layout.n_channels} channel(s) in an image with shape {img.shape} and axes "
                 f"{layout.axes}."
             )
-        check_image(img)
+        check_image(img, look=look)
         if n_tiles is not None:
             counts = check_n_tiles(n_tiles, layout.axes)
             if model.whole_images_only and max(counts.values()) > 1:

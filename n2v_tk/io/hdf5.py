@@ -33,8 +33,9 @@ def read_hdf5(path: Path, name: str | None = None) -> Image:
     file.visititems(collect)
     if name is None and len(found) == 1:
         name = next(iter(found))
-    data = found.get((name or "").strip("/"))
-    if data is None:
+    # by its name also what is linked, which a walk through the file leaves out
+    data = file.get(name) if name else None
+    if not isinstance(data, h5py.Dataset):
         file.close()
         asked = "no name" if name is None else f"the name {name!r}"
         raise ImageFileError(

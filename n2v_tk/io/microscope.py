@@ -32,7 +32,9 @@ def read_microscope(path: Path, scene: str | None = None) -> Image:
             f"{suffix[1:].upper()} files need the package bioio-{suffix[1:]}. Received: "
             f"{error.name}: no such package. Install it with pip install 'n2v_tk[bio]'."
         ) from error
-    file = BioImage(path)
+    # chunks are planes; ND2 is read by planes anyway
+    options = {} if suffix == ".nd2" else {"chunk_dims": ["Y", "X", "S"]}
+    file = BioImage(path, **options)
     scenes = list(file.scenes)
     if scene is None:
         if len(scenes) > 1:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -131,6 +132,12 @@ def open_ome_zarr(path: str | os.PathLike, axes: str | None = None) -> OMEZarr:
     ome = ome.get("ome", ome)
     if "multiscales" not in ome:
         if "0" in group and "multiscales" in dict(group["0"].attrs).get("ome", group["0"].attrs):
+            if "1" in group:
+                warnings.warn(
+                    f"{path.name} holds several images; the first is used. Others are named by "
+                    f"{path.name}/1, ...",
+                    stacklevel=4,
+                )
             return open_ome_zarr(path / "0", axes)  # the layout of bioformats2raw
         raise ImageFileError(_no_image(group, ome, path))
     try:

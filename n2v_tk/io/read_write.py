@@ -154,7 +154,7 @@ def images_in(folder: Path, suffixes: Sequence[str] = (*SUFFIXES, *SOURCE_SUFFIX
     """
     if is_store(folder):
         return [folder]
-    inside = sorted(p for p in folder.iterdir() if p.name[0] != ".")
+    inside = sorted(p for p in folder.iterdir() if p.name[0] != "." and p.suffix != ".partial")
     images = [p for p in inside if (p.suffix.lower() in suffixes and p.is_file()) or is_store(p)]
     if not images:
         others = sorted({p.suffix or p.name for p in inside if p.is_file()})

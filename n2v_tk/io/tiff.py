@@ -66,6 +66,8 @@ def _plane_by_plane(path, series):
         return None
     file = tifffile.TiffFile(path)
     pages = file.series[0].pages
+    # one handle, one place in the file
+    file.filehandle.set_lock(True)
 
     def read(window):
         planes, inside = window[: len(stacked)], window[len(stacked) :]

@@ -5,16 +5,16 @@ from __future__ import annotations
 import hashlib
 import math
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..axes import StackLayout, normalize_axes
-from ..errors import AxesError, ConfigError, ImageError, OutputExistsError
+from ..errors import AxesError, ConfigError, ImageError, ImageFileError, OutputExistsError
 from ..io import Image, check_writable, read_image, split_inner
 from ..io.ome_zarr import (
     VERSIONS,
@@ -24,17 +24,17 @@ from ..io.ome_zarr import (
     create_ome_zarr,
     finish_ome_zarr,
     is_in_store,
+    is_store,
     need_zarr,
     open_ome_zarr,
 )
-from ..lazy import pieces
 from ..normalization import result_dtype, to_dtype
 from ..prediction.blocks import BlockPlan
 from ..prediction.memory import BACKEND, memory_in_use, parse_bytes
 from ..prediction.scaled import ScaleByStatistics
 from ..prediction.tiling import Halo
 from ..training.precision import resolve_precision
-from .large_state import Progress, full_disk
+from .large_state import Progress, UnwrittenError
 from .predicting import as_image
 
 if TYPE_CHECKING:
@@ -51,6 +51,8 @@ BLOCK_PIXELS = 2**23
 _BLOCK_BYTES = 28
 # pictures of the whole are made until they are this small
 _SMALLEST = 256
+# places of a source that are looked at
+_LOOKS = 9
 
 Job = tuple[int, int]
 
@@ -80,25 +82,20 @@ def predict_large(
             f"Large results are written as OME-Zarr. Received: {target}. Let its name end in .zarr."
         )
     partial = target.with_name(f"{target.name}.partial")
-    if target.exists() and not overwrite:
-        raise OutputExistsError(
-            f"The output is there already. Received: {target}. Choose another name, or overwrite "
-            "it with overwrite=True (--overwrite)."
-        )
-    check_writable(target.parent)
+    _check_target(source, target, overwrite)
     work = LargePrediction.plan(
         model, source, axes, dtype, tta, precision, engine, chunks, version, max_memory
     )
-    state = Progress(partial, work.request, work.plan_settings, begin_anew=overwrite)
-    if state.resumed:
-        work.use(state.plan)
+    state = Progress(partial, work.request, work.plan_settings, overwrite)
     try:
-        arrays = work.open_target(partial, new=not state.resumed)
+        if state.resumed:
+            work.use(state.plan)
+        arrays = work.open_target(partial, new=state.n_done == 0)
         run = _in_this_process
         if client is not None:
             from .on_cluster import on_cluster
 
-            run = on_cluster(client, model, work, partial)
+            run = on_cluster(client, model, work, partial, state.run)
         total, done = work.n_jobs(arrays), state.n_done
         for level in range(len(arrays)):
             jobs = [(level, i) for i in range(work.n_blocks(level)) if (level, i) not in state]
@@ -108,15 +105,34 @@ def predict_large(
                 if progress is not None:
                     progress(done, total)
         finish_ome_zarr(partial, work.metadata(arrays))
-        state.close()
-        if target.exists():
-            shutil.rmtree(target)
-        os.replace(partial, target)
-    except OSError as error:
-        raise full_disk(error, partial, state) from error
+        state.move_to(target)
+    except UnwrittenError as error:
+        raise state.explain(error) from error
     finally:
-        state.close(keep=True)
+        state.close()
     return target
+
+
+def _check_target(source, target, overwrite):
+    """Refuse to replace what is no store, or what holds the source."""
+    if target.exists() and not overwrite:
+        raise OutputExistsError(
+            f"The output is there already. Received: {target}. Choose another name, or overwrite "
+            "it with overwrite=True (--overwrite)."
+        )
+    if target.is_symlink() or (target.exists() and not target.is_dir()):
+        raise ImageFileError(
+            f"The output is no folder, as stores are. Received: {target}. Choose another name, or "
+            "remove it."
+        )
+    if isinstance(source, str | os.PathLike):
+        read, written = split_inner(source)[0].resolve(), target.resolve()
+        if read == written or written in read.parents or read in written.parents:
+            raise ImageFileError(
+                f"A result would overwrite its input. Received: output {target} for {source}. "
+                "Choose another folder or name."
+            )
+    check_writable(target.parent)
 
 
 def _in_this_process(work: LargePrediction, jobs: list[Job]) -> Iterator[Job]:
@@ -179,10 +195,13 @@ class LargePrediction:
         shape = self.image.data.shape
         inner = dict(zip(self.target_axes, request["chunks"], strict=True))
         chunks = [inner.get(a, 1) for a in axes]
-        self.blocks = BlockPlan(axes, shape, chunks, self._halos(), plan_settings["block_pixels"])
-        unmoved = {a: Halo(0, 0, 1) for a in "YX"}
+        # what nobody asked for is no reason to refuse
+        free = request["max_memory"] is None
+        most = plan_settings["block_pixels"]
+        self.blocks = BlockPlan(axes, shape, chunks, self._halos(), most, at_least_a_chunk=free)
+        unmoved = {a: Halo(0, 0, 0) for a in "YX"}
         self.level_blocks = [
-            BlockPlan(self.target_axes, s, request["chunks"], unmoved, 2**22)
+            BlockPlan(self.target_axes, s, request["chunks"], unmoved, most // 4, True)
             for s in self.shapes[1:]
         ]
 
@@ -204,6 +223,7 @@ class LargePrediction:
         lengths["C"] = n_out
         shape = [lengths[a] for a in target_axes]
         chunks = _chunks_for(chunks, target_axes, shape, store, image, model.config.n_dim)
+        shapes, of_source = _level_shapes(target_axes, shape, store)
         request = {
             "source": os.path.abspath(source) if isinstance(source, str | os.PathLike) else None,
             "source_state": _state_of(source, image.data),
@@ -212,19 +232,21 @@ class LargePrediction:
             "source_axes": image.axes,
             "model": model.fingerprint(),
             "target_axes": target_axes,
-            "shapes": _level_shapes(target_axes, shape, store),
+            "shapes": shapes,
+            "levels_of_source": of_source,
             "chunks": chunks,
             "result": str(result_dtype(dtype, image.data.dtype)),
             "tta": tta,
             "precision": resolve_precision(precision or model._own_precision(), model.keras_model),
             "engine": engine,
+            "max_memory": None if max_memory is None else parse_bytes(max_memory),
             "version": version or (store.version if store is not None else "0.4"),
         }
         predictor = model._predictor(request["precision"], engine)
         channels = (layout.n_channels + n_out) / 2
         tile, block = predictor.budget, int(BLOCK_PIXELS / channels)
         if max_memory is not None:
-            tile, block = _fit(predictor, parse_bytes(max_memory), channels)
+            tile, block = _fit(predictor, request["max_memory"], channels)
         return cls(model, image, request, {"block_pixels": block, "tile_pixels": tile}, store)
 
     def _halos(self):
@@ -290,7 +312,8 @@ class LargePrediction:
         layout = StackLayout.of(data, self.image.axes, self.model.config.n_dim)
         stack = layout.to_stack(data)
         predictor = self.model._predictor(self.request["precision"], self.request["engine"])
-        predictor.budget = self.plan_settings["tile_pixels"]
+        # smaller only where memory ran out before
+        predictor.budget = min(self.plan_settings["tile_pixels"], predictor.largest)
         fixed = self.model.fixed_scaling()
         if fixed is None:
             scalings = [self._scaling_of(sample) for sample in self._samples(block)]
@@ -314,11 +337,15 @@ class LargePrediction:
         """Write the result of a job where it belongs."""
         level, index = job
         if level:
-            self.arrays[level][self.level_blocks[level - 1][index].write] = result
-            return
-        window = dict(zip(self.image.axes, self.blocks[index].write, strict=True))
-        window["C"] = slice(None)
-        self.arrays[0][tuple(window[a] for a in self.target_axes)] = result
+            window = self.level_blocks[level - 1][index].write
+        else:
+            along = dict(zip(self.image.axes, self.blocks[index].write, strict=True))
+            along["C"] = slice(None)
+            window = tuple(along[a] for a in self.target_axes)
+        try:
+            self.arrays[level][window] = result
+        except OSError as error:
+            raise UnwrittenError(*error.args) from error
 
     def do(self, job: Job) -> Job:
         """A job from start to end."""
@@ -378,7 +405,7 @@ class LargePrediction:
         start = self.store.levels[0].translation if known else [0.0] * len(scale)
         levels = []
         for number, array in enumerate(arrays):
-            if known and number < len(self.store.levels):
+            if known and (number == 0 or self.request["levels_of_source"]):
                 old = self.store.levels[number]
                 levels.append(Level(str(number), array, old.scale, old.translation))
                 continue
@@ -418,7 +445,7 @@ def _open_source(source, axes):
     """The image, and the metadata of its store if it is OME-Zarr."""
     if isinstance(source, str | os.PathLike):
         image, store = read_image(source, axes), None
-        if is_in_store(Path(source)):
+        if is_in_store(Path(source)) or is_store(Path(source)):
             try:
                 store = open_ome_zarr(source, axes)
             except (OSError, AxesError):
@@ -441,17 +468,25 @@ def _open_source(source, axes):
 
 
 def _state_of(source, data):
-    """What tells a source from one that is put in its place between two runs."""
+    """What tells a source from one that is put in its place between two runs, as far as a look at
+    some of its pixels does."""
+    digest = hashlib.sha256()
     if isinstance(source, str | os.PathLike):
         path = split_inner(source)[0]
-        marks = (path, *(path / name for name in ("zarr.json", ".zarray", ".zattrs")))
-        return [mark.stat().st_mtime_ns for mark in marks if mark.exists()]
-    digest = hashlib.sha256()
-    first = next(iter(pieces(data, 2**16)))
-    for corner in (first, tuple(slice(n - (w.stop - w.start), n)
-                                for n, w in zip(data.shape, first, strict=True))):  # fmt: skip
-        digest.update(np.ascontiguousarray(data[corner]).tobytes())
-    return [digest.hexdigest()[:16]]
+        names = ("zarr.json", ".zarray", ".zattrs", "0/zarr.json", "0/.zarray")
+        for mark in [path / name for name in names] if path.is_dir() else [path]:
+            if mark.exists():
+                digest.update(repr(mark.stat().st_mtime_ns).encode())
+    lengths = [min(n, 64) for n in data.shape]
+    for i in range(_LOOKS):
+        # along the diagonal, corners included
+        starts = [(n - m) * i // (_LOOKS - 1) for n, m in zip(data.shape, lengths, strict=True)]
+        window = tuple(
+            slice(start, start + (m if axis >= len(lengths) - 2 else 1))
+            for axis, (start, m) in enumerate(zip(starts, lengths, strict=True))
+        )
+        digest.update(np.ascontiguousarray(data[window]).tobytes())
+    return digest.hexdigest()[:16]
 
 
 def _chunks_for(chunks, axes, shape, store, image, n_dim):
@@ -472,7 +507,11 @@ def _chunks_for(chunks, axes, shape, store, image, n_dim):
 
 
 def _level_shapes(axes, shape, store):
-    """Shapes of all levels: halves along Y and X, or as the source has them."""
+    """Shapes of all levels, and whether they are the source's.
+
+    Those of the source where each pixel is made of whole pixels of the level before, else halves
+    along Y and X.
+    """
     shapes = [[int(n) for n in shape]]
     if store is not None and store.letters == axes:
         channel = axes.find("C")
@@ -481,7 +520,15 @@ def _level_shapes(axes, shape, store):
             if channel >= 0:
                 smaller[channel] = shapes[0][channel]
             shapes.append(smaller)
-        return shapes
+        pairs = [pair for a, b in pairwise(shapes) for pair in zip(a, b, strict=True)]
+        if all(_whole_factor(before, after) for before, after in pairs):
+            return shapes, True
+        shapes = shapes[:1]
     while max(shapes[-1][-2:]) > _SMALLEST * 2 and len(shapes) < 10:
         shapes.append([*shapes[-1][:-2], *(max(1, n // 2) for n in shapes[-1][-2:])])
-    return shapes
+    return shapes, False
+
+
+def _whole_factor(before, after):
+    factor = max(1, round(before / after))
+    return after in (before // factor, -(-before // factor))

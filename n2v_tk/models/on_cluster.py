@@ -49,7 +49,7 @@ def connect(address: str, timeout: float = 10.0) -> Client:
         ) from error
 
 
-def on_cluster(client: Client, model, work: LargePrediction, store: Path) -> Callable:
+def on_cluster(client: Client, model, work: LargePrediction, store: Path, run_id: str) -> Callable:
     """A way to do jobs: on the workers of a client, which load the model from the store.
 
     Raises
@@ -72,7 +72,7 @@ def on_cluster(client: Client, model, work: LargePrediction, store: Path) -> Cal
         "axes": work.image.axes,
         "request": work.request,
         "plan": work.plan_settings,
-        "key": f"{os.path.abspath(store)} {work.request['model']}",
+        "key": run_id,
     }
 
     def run(work: LargePrediction, jobs: list[Job]) -> Iterator[Job]:
@@ -96,8 +96,8 @@ def on_cluster(client: Client, model, work: LargePrediction, store: Path) -> Cal
         except KilledWorker as error:
             raise SchedulerError(
                 f"A block ended every worker that tried it. Received: {error}. It may need more "
-                "memory than they have: lower max_memory (--max-memory). What is done is kept; "
-                "repeat the command to go on."
+                "memory than they have: begin anew with a lower max_memory (--max-memory, "
+                "--overwrite), or repeat the command with larger workers to go on."
             ) from error
         finally:
             client.cancel(list(futures.futures))

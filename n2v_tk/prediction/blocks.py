@@ -43,11 +43,13 @@ class BlockPlan:
         Of each axis along which the network works.
     most : int
         Pixels that a block may have with its halo, channels not counted.
+    at_least_a_chunk : bool
+        Take blocks of one chunk where that has more.
 
     Raises
     ------
     ConfigError
-        If a chunk with its halo has more.
+        If a chunk with its halo has more, unless `at_least_a_chunk`.
     """
 
     def __init__(
@@ -57,11 +59,12 @@ class BlockPlan:
         chunks: Sequence[int],
         halos: dict[str, Halo],
         most: int,
+        at_least_a_chunk: bool = False,
     ):
         self.axes, self.shape, self.halos = axes, tuple(shape), halos
         chunks = [n if a == "C" else min(c, n) for a, c, n in zip(axes, chunks, shape, strict=True)]
         self.sides = list(chunks)
-        if self._pixels(self.sides) > most:
+        if self._pixels(self.sides) > most and not at_least_a_chunk:
             raise ConfigError(
                 "Chunks do not fit the memory target. Received: chunks of "
                 f"{' x '.join(map(str, chunks))} ({axes}), which make {self._pixels(chunks)} "
@@ -116,7 +119,7 @@ class BlockPlan:
         halo = self.halos.get(axis)
         if halo is None:
             return slice(start, stop), slice(start, stop), (0, 0), slice(0, stop - start)
-        d = halo.divisor
+        d = max(1, halo.divisor)
         # the whole image is padded on both sides to a multiple of the divisor
         before = (-n % d) // 2
         padded = n + (-n % d)

@@ -46,8 +46,8 @@ class Predictor:
         self.network = network
         self.run_network = compiled(network, engine)
         self.halos = [Halo(left, right, divisor) for left, right in reach]
-        self._largest = budget or TILE_PIXELS[len(self.halos)]
-        self.budget = self._largest
+        self.largest = budget or TILE_PIXELS[len(self.halos)]
+        self.budget = self.largest
 
     @property
     def n_channels_out(self) -> int:
@@ -69,7 +69,7 @@ class Predictor:
         ConfigError
             If not even the smallest tile fits.
         """
-        self.budget = self._largest
+        self.budget = self.largest
         if most is None:
             return
         per_pixel = self.bytes_per_pixel()
@@ -84,7 +84,7 @@ class Predictor:
                 f"{needed / 1e6 + 1:.0f} MB, or write the result as OME-Zarr (.zarr), which is "
                 "done block by block."
             )
-        self.budget = min(self._largest, int(free / per_pixel))
+        self.budget = min(self.largest, int(free / per_pixel))
 
     def bytes_per_pixel(self) -> float:
         """What a tile takes, about, per pixel of it."""
@@ -121,26 +121,22 @@ class Predictor:
         ndarray of float32 (S, (Z,) Y, X, C_out)
         """
         turned = symmetries(structN2Vmask) if tta else ((0, False),)
+        axes = "SZYXC" if stack.ndim == 5 else "SYXC"
+        odd = any(n % h.divisor for n, h in zip(stack.shape[1:-1], self.halos, strict=True))
+        if resizer is None and odd:
+            resizer = _reflection()
+        if resizer is not None:
+            stack = resizer.before(stack, axes, (1, *(h.divisor for h in self.halos), 1))
         total = None
         for symmetry in turned:
             tiles = n_tiles
             if n_tiles is not None and symmetry[0] % 2:
                 tiles = (*n_tiles[:-2], n_tiles[-1], n_tiles[-2])
-            result = self._resized(transform(stack, *symmetry, axes=(-3, -2)), tiles, resizer)
+            result = self._tiled(transform(stack, *symmetry, axes=(-3, -2)), tiles)
             result = transform_back(result, *symmetry, axes=(-3, -2))
             total = result if total is None else total + result
-        return total / np.float32(len(turned)) if len(turned) > 1 else total
-
-    def _resized(self, stack, n_tiles, resizer):
-        if resizer is None:
-            odd = any(n % h.divisor for n, h in zip(stack.shape[1:-1], self.halos, strict=True))
-            if not odd:
-                return self._tiled(stack, n_tiles)
-            resizer = _reflection()
-        axes = "SZYXC" if stack.ndim == 5 else "SYXC"
-        divide_by = (1, *(h.divisor for h in self.halos), 1)
-        padded = resizer.before(stack, axes, divide_by)
-        return resizer.after(self._tiled(padded, n_tiles), axes)
+        total = total / np.float32(len(turned)) if len(turned) > 1 else total
+        return total if resizer is None else resizer.after(total, axes)
 
     def _tiled(self, stack, n_tiles):
         sides = stack.shape[1:-1]
@@ -158,7 +154,7 @@ class Predictor:
                     stacklevel=4,
                 )
                 tile_sides = smaller
-                self.budget = self._largest = math.prod(smaller)
+                self.budget = self.largest = math.prod(smaller)
 
     def _halved(self, sides, tile_sides):
         tile_sides = [min(t, s) for t, s in zip(tile_sides, sides, strict=True)]

@@ -65,6 +65,9 @@ class Trainer:
 
     def _compile(self, optimizer=None, steps=None):
         config = self.config
+        if optimizer is not None and self.devices.count > 1:
+            # one made outside of the scope belongs to one device
+            optimizer = type(optimizer).from_config(optimizer.get_config())
         if optimizer is None:
             optimizer = keras.optimizers.Adam(
                 self._rate(steps),

@@ -78,6 +78,14 @@ def test_stores_in_and_out(run, rng, tmp_path):
     assert code == 0, text
     again = np.asarray(read_image(tmp_path / "plain" / "in.zarr").data)
     np.testing.assert_allclose(again, np.asarray(stored.data), rtol=1e-4)
+    both = tmp_path / "both"
+    both.mkdir()
+    (tmp_path / "in.zarr").rename(both / "in.zarr")
+    write_image(both / "more.tif", Image(data, "TYX"))
+    code, text = run("predict", both, "-m", model, "-o", tmp_path / "results")
+    assert code == 0, text
+    assert sorted(p.name for p in (tmp_path / "results").iterdir()) == ["in.zarr", "more.tif"]
+    (both / "in.zarr").rename(tmp_path / "in.zarr")
     tiff = ["predict", tmp_path / "in.zarr", "-m", model, "-o", tmp_path / "out.tif"]
     code, text = run(*tiff, "--chunks", "1,40,48", "--scheduler", "tcp://127.0.0.1:1")
     assert code == 1

@@ -3,6 +3,7 @@
 import gc
 import json
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import h5py
 import numpy as np
@@ -135,6 +136,9 @@ def test_hdf5(data, tmp_path):
             dimension.label = label
     with pytest.raises(ImageFileError, match=r"must be named.*holds t0/raw, t1/raw.*::t0/raw"):
         read_image(path)
+    with h5py.File(path, "a") as file:
+        file["link"] = h5py.SoftLink("/t1/raw")
+    assert read_image(f"{path}::link").data.shape == data[1, 0].shape
     image = read_image(f"{path}::t1/raw")
     assert image.axes == "ZYX"
     np.testing.assert_array_equal(np.asarray(image.data), data[1, 0])
@@ -179,6 +183,14 @@ def test_large_compressed_tiff_is_read_plane_by_plane(data, tmp_path, monkeypatc
     assert image.axes == axes
     np.testing.assert_array_equal(np.asarray(image.data[1:, 2, 5:, :9]), data[0][1:, 2, 5:, :9])
     np.testing.assert_array_equal(np.asarray(image.data), data[0])
+
+    def read(_):
+        place = tuple(int(i) for i in np.random.default_rng().integers(0, data[0].shape[:2]))
+        return np.array_equal(np.asarray(image.data[place]), data[0][place])
+
+    image.data.source._cache = 0  # every time from the file
+    with ThreadPoolExecutor(4) as pool:
+        assert all(pool.map(read, range(200)))
 
 
 def test_microscope_files(data, tmp_path):

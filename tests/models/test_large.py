@@ -153,8 +153,9 @@ def test_other_axes_channels_and_pyramids(rng, tmp_path):
     assert result.levels[1].translation == [0.0, 0.5, 0.5]
 
 
-def test_turned_images(data, model, tmp_path):
-    image = data[0, 0, 0, :100, :128]
+@pytest.mark.parametrize("sides", [(100, 128), (101, 131)])
+def test_turned_images(data, model, tmp_path, sides):
+    image = data[0, 0, 0, : sides[0], : sides[1]]
     target = model.predict_large(image, tmp_path / "a.zarr", "YX", tta=True)
     whole = model.predict(image, "YX", tta=True)
     np.testing.assert_allclose(np.asarray(read_image(target).data), whole, rtol=1e-5)
@@ -209,6 +210,10 @@ def test_an_unfinished_result_of_another_request_stays(data, model, tmp_path):
     os.utime(source / ".zattrs", ns=(1, 1))
     with pytest.raises(ConfigError, match="another source_state"):
         model.predict_large(source, target)
+    zarr.open_group(source, mode="r+")["0"][1, 0, 2, 40:60, 60:70] = 0
+    os.utime(source / ".zattrs", ns=(2, 2))
+    with pytest.raises(ConfigError, match="another source_state"):
+        model.predict_large(source, target)
     model.predict_large(source, target, dtype="uint16", overwrite=True)
     assert read_image(target).data.dtype == "uint16"
     with pytest.raises(OutputExistsError, match="--overwrite"):
@@ -216,32 +221,110 @@ def test_an_unfinished_result_of_another_request_stays(data, model, tmp_path):
     other = tmp_path / "taken.zarr.partial"
     other.mkdir()
     (other / "mine.txt").touch()
-    with pytest.raises(ImageFileError, match="taken"):
-        model.predict_large(source, tmp_path / "taken.zarr")
+    with pytest.raises(ImageFileError, match="taken by something else"):
+        model.predict_large(source, tmp_path / "taken.zarr", overwrite=True)
     assert (other / "mine.txt").exists()
 
 
 def test_a_full_disk_is_named_and_the_work_goes_on_later(data, model, tmp_path, monkeypatch):
     source = store(tmp_path / "in.zarr", data)
-    write = large.LargePrediction.write
+    real, calls = zarr.Array.__setitem__, []
 
-    def full(self, job, result):
-        if job[1] == 2:
+    def full(self, window, values):
+        calls.append(window)
+        if len(calls) == 3:
             raise OSError(errno.ENOSPC, "No space left on device")
-        write(self, job, result)
+        real(self, window, values)
 
-    monkeypatch.setattr(large.LargePrediction, "write", full)
+    monkeypatch.setattr(zarr.Array, "__setitem__", full)
     with pytest.raises(ImageFileError, match=r"disk is full.*2 blocks are done.*repeat"):
         model.predict_large(source, tmp_path / "out.zarr")
     monkeypatch.undo()
     done = []
     target = model.predict_large(
-        source, tmp_path / "out.zarr", progress=lambda n, total: done.append(n)
+        # what is finished is never overwritten, what is not goes on
+        source,
+        tmp_path / "out.zarr",
+        progress=lambda n, total: done.append(n),
+        overwrite=True,
     )
     assert done[0] == 3
     np.testing.assert_allclose(
         np.asarray(read_image(target).data), model.predict(data, AXES), rtol=1e-5
     )
+
+
+def test_a_run_that_died_at_its_very_start_goes_on(data, model, tmp_path, monkeypatch):
+    source = store(tmp_path / "in.zarr", data)
+
+    def died(*args, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(large, "create_ome_zarr", died)
+    with pytest.raises(KeyboardInterrupt):
+        model.predict_large(source, tmp_path / "out.zarr")
+    monkeypatch.undo()
+    assert model.predict_large(source, tmp_path / "out.zarr").exists()
+
+
+def test_two_runs_do_not_work_on_one_result(data, model, tmp_path):
+    source = store(tmp_path / "in.zarr", data)
+
+    def again(done, total):
+        with pytest.raises(ImageFileError, match="Another process works on this result"):
+            model.predict_large(source, tmp_path / "out.zarr")
+
+    model.predict_large(source, tmp_path / "out.zarr", progress=again)
+
+
+def test_what_holds_the_source_is_not_replaced(data, model, tmp_path):
+    zarr.create_group(tmp_path / "s.zarr")
+    inside = tmp_path / "s.zarr" / "raw.zarr"
+    zarr.create_array(inside, data=data[0, 0], dimension_names=["z", "y", "x"])
+    for target in (tmp_path / "s.zarr", inside, inside / "deeper.zarr"):
+        with pytest.raises(ImageFileError, match="would overwrite its input"):
+            model.predict_large(inside, target, overwrite=True)
+    np.testing.assert_array_equal(zarr.open_array(inside, mode="r")[:], data[0, 0])
+    (tmp_path / "file.zarr").write_text("mine")
+    (tmp_path / "link.zarr").symlink_to(tmp_path / "s.zarr")
+    for name in ("file.zarr", "link.zarr"):
+        with pytest.raises(ImageFileError, match="no folder, as stores are"):
+            model.predict_large(data, tmp_path / name, AXES, overwrite=True)
+    assert (tmp_path / "file.zarr").read_text() == "mine"
+    target = model.predict_large(data[0, 0, 0], tmp_path / "t.zarr", "YX")
+    model.predict_large(data[1, 0, 0], target, "YX", overwrite=True)
+    np.testing.assert_allclose(
+        np.asarray(read_image(target).data), model.predict(data[1, 0, 0], "YX"), rtol=1e-5
+    )
+    assert sorted(p.name for p in tmp_path.glob("t.zarr*")) == ["t.zarr"]
+
+
+def test_nothing_is_refused_for_memory_that_nobody_limited(data, tmp_path):
+    config = N2VConfig(
+        np.moveaxis(data, 1, -1), unet_n_first=4, unet_kern_size=5, n2v_patch_shape=(4, 16, 16)
+    )
+    wide = N2V(config, basedir=None)
+    vast = LazyArray(Stored(np.broadcast_to(np.uint16(7), (64, 5000, 5000))))
+    for chunks in (None, (64, 512, 512)):
+        args = (wide, vast, "ZYX", None, False, None, "keras", chunks, None)
+        work = large.LargePrediction.plan(*args, None)
+        assert len(work.blocks) > 1
+        assert work.n_blocks(1) >= 1
+        with pytest.raises(ConfigError, match="memory target"):
+            large.LargePrediction.plan(*args, "1GB")
+
+
+def test_pyramids_that_do_not_fit_are_made_anew(model, data, tmp_path):
+    image = Image(data[0, 0, 0, :90, :120], "YX", {"Y": 1.0, "X": 1.0}, "µm")
+    metadata, _ = axes_metadata(image)
+    shapes = [(90, 120), (60, 80)]
+    arrays = create_ome_zarr(tmp_path / "in.zarr", "0.5", metadata, shapes, (32, 32), "uint16")
+    arrays[0][:] = image.data
+    levels = [Level(str(i), a, [1.5**i] * 2, [0.0] * 2) for i, a in enumerate(arrays)]
+    path = tmp_path / "in.zarr"
+    finish_ome_zarr(path, OMEZarr(path, "0.5", metadata, levels))
+    result = open_ome_zarr(model.predict_large(path, tmp_path / "out.zarr"))
+    assert [(level.array.shape, level.scale) for level in result.levels] == [((90, 120), [1, 1])]
 
 
 def test_bad_input_is_refused_before_work_starts(data, model, tmp_path):
@@ -272,7 +355,9 @@ def test_chunks_that_do_not_fit_the_memory_target(model, tmp_path, monkeypatch):
     monkeypatch.setattr(large, "memory_in_use", lambda: 900_000_000)
     vast = LazyArray(Stored(np.broadcast_to(np.uint16(7), (64, 60000, 60000))))
     with pytest.raises(ConfigError, match="Chunks do not fit the memory target"):
-        model.predict_large(vast, tmp_path / "a.zarr", "ZYX", chunks=(64, 4096, 4096))
+        model.predict_large(
+            vast, tmp_path / "a.zarr", "ZYX", chunks=(64, 4096, 4096), max_memory="2GB"
+        )
 
 
 KILLED = """

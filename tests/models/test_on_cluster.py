@@ -60,6 +60,11 @@ def test_workers_give_the_same(client, work):
     )  # fmt: skip
     same(folder, "there.zarr")
     assert seen == list(range(1, len(seen) + 1))
+    # the same workers, another request
+    turned = {"client": client, "tta": True, "overwrite": True, "chunks": (1, 100, 64)}
+    model.predict_large(folder / "in.zarr", folder / "there.zarr", **turned)
+    here = model.predict(np.asarray(read_image(folder / "in.zarr").data), "ZYX", tta=True)
+    np.testing.assert_allclose(np.asarray(read_image(folder / "there.zarr").data), here, rtol=1e-5)
     pids = client.run(os.getpid)
     assert len(pids) == 2
     assert all(client.run(lambda: bool(on_cluster._open)).values())
