@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
-import math
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..axes import StackLayout, normalize_axes
-from ..errors import AxesError, ConfigError, ImageError, ImageFileError, OutputExistsError
-from ..io import Image, check_writable, read_image, split_inner
+from ..axes import StackLayout
+from ..errors import ConfigError, ImageError, ImageFileError, OutputExistsError
+from ..io import Image, check_writable, split_inner
 from ..io.ome_zarr import (
     VERSIONS,
     Level,
@@ -23,37 +20,24 @@ from ..io.ome_zarr import (
     axes_metadata,
     create_ome_zarr,
     finish_ome_zarr,
-    is_in_store,
-    is_store,
     need_zarr,
-    open_ome_zarr,
 )
 from ..normalization import result_dtype, to_dtype
 from ..prediction.blocks import BlockPlan
-from ..prediction.memory import BACKEND, memory_in_use, parse_bytes
+from ..prediction.memory import parse_bytes
 from ..prediction.scaled import ScaleByStatistics
 from ..prediction.tiling import Halo
 from ..training.precision import resolve_precision
+from .large_plan import chunks_for, fit, level_shapes, open_source, state_of
 from .large_state import Progress, UnwrittenError
-from .predicting import as_image
 
 if TYPE_CHECKING:
     from distributed import Client
 
     from .base import Denoiser
 
-CHUNKS = {"T": 1, "C": 1, "Z": 32, "Y": 256, "X": 256}
-CHUNKS_OF_PLANES = {"T": 1, "C": 1, "Z": 1, "Y": 1024, "X": 1024}
 # pixels of a block without a memory target, divided by the mean number of channels
 BLOCK_PIXELS = 2**23
-# bytes per pixel and channel of a block: as it is read, as it is worked with, and results that
-# are written while the next ones are read
-_BLOCK_BYTES = 28
-# pictures of the whole are made until they are this small
-_SMALLEST = 256
-# places of a source that are looked at
-_LOOKS = 9
-
 Job = tuple[int, int]
 
 
@@ -210,7 +194,7 @@ class LargePrediction:
         cls, model, source, axes, dtype, tta, precision, engine, chunks, version, max_memory
     ) -> LargePrediction:
         """Decide everything about a run, without working."""
-        image, store = _open_source(source, axes)
+        image, store = open_source(source, axes)
         layout, _ = model.check(image.data, image.axes, look=False)
         model.refuse_blocks()
         if version not in (None, *VERSIONS):
@@ -222,11 +206,11 @@ class LargePrediction:
         target_axes = "".join(a for a in "TCZYX" if a in lengths or (a == "C" and n_out > 1))
         lengths["C"] = n_out
         shape = [lengths[a] for a in target_axes]
-        chunks = _chunks_for(chunks, target_axes, shape, store, image, model.config.n_dim)
-        shapes, of_source = _level_shapes(target_axes, shape, store)
+        chunks = chunks_for(chunks, target_axes, shape, store, image, model.config.n_dim)
+        shapes, of_source = level_shapes(target_axes, shape, store)
         request = {
             "source": os.path.abspath(source) if isinstance(source, str | os.PathLike) else None,
-            "source_state": _state_of(source, image.data),
+            "source_state": state_of(source, image.data),
             "source_shape": list(image.data.shape),
             "source_dtype": str(image.data.dtype),
             "source_axes": image.axes,
@@ -246,7 +230,7 @@ class LargePrediction:
         channels = (layout.n_channels + n_out) / 2
         tile, block = predictor.budget, int(BLOCK_PIXELS / channels)
         if max_memory is not None:
-            tile, block = _fit(predictor, request["max_memory"], channels)
+            tile, block = fit(predictor, request["max_memory"], channels)
         return cls(model, image, request, {"block_pixels": block, "tile_pixels": tile}, store)
 
     def _halos(self):
@@ -423,112 +407,3 @@ class LargePrediction:
         same_channels = self.model.config.n_channel_out == self.model.config.n_channel_in
         omero = dict(self.store.omero) if self.store is not None and same_channels else {}
         return OMEZarr(Path(), self.request["version"], list(axes), levels, name, omero)
-
-
-def _fit(predictor, most, channels):
-    """Pixels of a tile and of a block with which the process takes no more than `most` bytes."""
-    free = most - memory_in_use() - BACKEND
-    per_pixel = predictor.bytes_per_pixel()
-    tile = min(predictor.budget, int(free / 2 / per_pixel))
-    least = math.prod(halo.smallest_tile for halo in predictor.halos)
-    if tile < least:
-        needed = most - free + 2 * least * per_pixel
-        raise ConfigError(
-            f"The memory target is too small for the network. Received: {most / 1e6:.0f} MB, of "
-            f"which the process takes {memory_in_use() / 1e6:.0f} MB already. Give at least "
-            f"{needed / 1e6 + 1:.0f} MB."
-        )
-    return tile, int((free - tile * per_pixel) / (_BLOCK_BYTES * channels))
-
-
-def _open_source(source, axes):
-    """The image, and the metadata of its store if it is OME-Zarr."""
-    if isinstance(source, str | os.PathLike):
-        image, store = read_image(source, axes), None
-        if is_in_store(Path(source)) or is_store(Path(source)):
-            try:
-                store = open_ome_zarr(source, axes)
-            except (OSError, AxesError):
-                store = None  # a plain array
-    elif isinstance(source, Image):
-        image, store = source, None
-    else:
-        data = as_image(source)
-        image, store = Image(data, normalize_axes(axes, data.ndim)), None
-    if "S" in image.axes:
-        if "T" in image.axes:
-            raise AxesError(
-                "OME-Zarr has no axis for samples beside that for time. Received: axes "
-                f"{image.axes!r}. Denoise the samples one by one."
-            )
-        image = Image(
-            image.data, image.axes.replace("S", "T"), image.pixel_sizes, image.unit, image.kind
-        )
-    return image, store
-
-
-def _state_of(source, data):
-    """What tells a source from one that is put in its place between two runs, as far as a look at
-    some of its pixels does."""
-    digest = hashlib.sha256()
-    if isinstance(source, str | os.PathLike):
-        path = split_inner(source)[0]
-        names = ("zarr.json", ".zarray", ".zattrs", "0/zarr.json", "0/.zarray")
-        for mark in [path / name for name in names] if path.is_dir() else [path]:
-            if mark.exists():
-                digest.update(repr(mark.stat().st_mtime_ns).encode())
-    lengths = [min(n, 64) for n in data.shape]
-    for i in range(_LOOKS):
-        # along the diagonal, corners included
-        starts = [(n - m) * i // (_LOOKS - 1) for n, m in zip(data.shape, lengths, strict=True)]
-        window = tuple(
-            slice(start, start + (m if axis >= len(lengths) - 2 else 1))
-            for axis, (start, m) in enumerate(zip(starts, lengths, strict=True))
-        )
-        digest.update(np.ascontiguousarray(data[window]).tobytes())
-    return digest.hexdigest()[:16]
-
-
-def _chunks_for(chunks, axes, shape, store, image, n_dim):
-    """Chunks of the result: those asked for, of the source, or usual ones."""
-    if chunks is not None:
-        if len(chunks) != len(axes) or min(chunks) < 1:
-            raise ConfigError(
-                f"chunks must be one number above 0 for each axis of the result ({axes}). "
-                f"Received: {tuple(chunks)}."
-            )
-        found = list(chunks)
-    elif store is not None and store.letters == axes:
-        found = list(store.levels[0].array.chunks)
-    else:
-        usual = CHUNKS_OF_PLANES if n_dim == 2 else CHUNKS
-        found = [usual[a] for a in axes]
-    return [int(min(c, n)) for c, n in zip(found, shape, strict=True)]
-
-
-def _level_shapes(axes, shape, store):
-    """Shapes of all levels, and whether they are the source's.
-
-    Those of the source where each pixel is made of whole pixels of the level before, else halves
-    along Y and X.
-    """
-    shapes = [[int(n) for n in shape]]
-    if store is not None and store.letters == axes:
-        channel = axes.find("C")
-        for level in store.levels[1:]:
-            smaller = [int(n) for n in level.array.shape]
-            if channel >= 0:
-                smaller[channel] = shapes[0][channel]
-            shapes.append(smaller)
-        pairs = [pair for a, b in pairwise(shapes) for pair in zip(a, b, strict=True)]
-        if all(_whole_factor(before, after) for before, after in pairs):
-            return shapes, True
-        shapes = shapes[:1]
-    while max(shapes[-1][-2:]) > _SMALLEST * 2 and len(shapes) < 10:
-        shapes.append([*shapes[-1][:-2], *(max(1, n // 2) for n in shapes[-1][-2:])])
-    return shapes, False
-
-
-def _whole_factor(before, after):
-    factor = max(1, round(before / after))
-    return after in (before // factor, -(-before // factor))

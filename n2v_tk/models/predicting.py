@@ -175,8 +175,9 @@ class Predicting:
     ) -> Path:
         """Denoise an image of any size into an OME-Zarr store, block by block.
 
-        The result is that of `predict` up to rounding. It grows in ``<target>.partial`` and gets
-        its name when it is whole. A run that was killed goes on where it stopped when it is
+        The result is that of `predict` up to rounding (with `tta` only for sides that the network
+        divides; others are padded before they are turned, not after). It grows in
+        ``<target>.partial`` and gets its name when it is whole. A run that was killed goes on where it stopped when it is
         repeated, and ends with the same bits.
 
         Parameters

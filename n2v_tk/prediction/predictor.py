@@ -121,22 +121,26 @@ class Predictor:
         ndarray of float32 (S, (Z,) Y, X, C_out)
         """
         turned = symmetries(structN2Vmask) if tta else ((0, False),)
-        axes = "SZYXC" if stack.ndim == 5 else "SYXC"
-        odd = any(n % h.divisor for n, h in zip(stack.shape[1:-1], self.halos, strict=True))
-        if resizer is None and odd:
-            resizer = _reflection()
-        if resizer is not None:
-            stack = resizer.before(stack, axes, (1, *(h.divisor for h in self.halos), 1))
         total = None
         for symmetry in turned:
             tiles = n_tiles
             if n_tiles is not None and symmetry[0] % 2:
                 tiles = (*n_tiles[:-2], n_tiles[-1], n_tiles[-2])
-            result = self._tiled(transform(stack, *symmetry, axes=(-3, -2)), tiles)
+            result = self._resized(transform(stack, *symmetry, axes=(-3, -2)), tiles, resizer)
             result = transform_back(result, *symmetry, axes=(-3, -2))
             total = result if total is None else total + result
-        total = total / np.float32(len(turned)) if len(turned) > 1 else total
-        return total if resizer is None else resizer.after(total, axes)
+        return total / np.float32(len(turned)) if len(turned) > 1 else total
+
+    def _resized(self, stack, n_tiles, resizer):
+        if resizer is None:
+            odd = any(n % h.divisor for n, h in zip(stack.shape[1:-1], self.halos, strict=True))
+            if not odd:
+                return self._tiled(stack, n_tiles)
+            resizer = _reflection()
+        axes = "SZYXC" if stack.ndim == 5 else "SYXC"
+        divide_by = (1, *(h.divisor for h in self.halos), 1)
+        padded = resizer.before(stack, axes, divide_by)
+        return resizer.after(self._tiled(padded, n_tiles), axes)
 
     def _tiled(self, stack, n_tiles):
         sides = stack.shape[1:-1]
