@@ -177,8 +177,8 @@ class Predicting:
 
         The result is that of `predict` up to rounding (with `tta` only for sides that the network
         divides; others are padded before they are turned, not after). It grows in
-        ``<target>.partial`` and gets its name when it is whole. A run that was killed goes on where it stopped when it is
-        repeated, and ends with the same bits.
+        ``<target>.partial`` and gets its name when it is whole. A run that was killed goes on
+        where it stopped when it is repeated, and ends with the same bits.
 
         Parameters
         ----------
