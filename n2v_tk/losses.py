@@ -94,4 +94,4 @@ def _masked_mean(values, mask):
     values = ops.where(mask > 0, values, ops.zeros_like(values))
     # devices that share a batch have different counts, and their losses are averaged
     count = mean_over_replicas(ops.sum(mask))
-    return ops.sum(values) / ops.where(count > 0, count, ops.ones_like(count))
+    return ops.sum(values) / ops.where(count == 0, ops.ones_like(count), count)

@@ -65,7 +65,7 @@ def test_stores_in_and_out(run, rng, tmp_path):
     code, text = run("train", tmp_path / "in.zarr", "-o", model, *QUICK)
     assert code == 0, text
     command = ["predict", tmp_path / "in.zarr", "-m", model, "-o", out]
-    code, text = run(*command, "--max-memory", "3GB", "--ome-zarr", "0.5", "--chunks", "1,40,48",
+    code, text = run(*command, "--max-memory", "9GB", "--ome-zarr", "0.5", "--chunks", "1,40,48",
                      "--precision", "float32")  # fmt: skip
     assert code == 0, text
     assert "out.zarr: 2 of 2 blocks" in text

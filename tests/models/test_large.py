@@ -25,6 +25,7 @@ from n2v_tk.io.ome_zarr import (
 )  # fmt: skip
 from n2v_tk.lazy import LazyArray
 from n2v_tk.models import large, large_plan
+from n2v_tk.prediction.memory import memory_in_use
 
 AXES = "TCZYX"
 
@@ -79,7 +80,7 @@ def test_blocks_give_what_the_whole_gives(data, tmp_path, version, n_dim):
     source = store(tmp_path / "in.zarr", data, version)
     seen = []
     target = model.predict_large(
-        source, tmp_path / "out.zarr", max_memory="1.5GB",
+        source, tmp_path / "out.zarr", max_memory=memory_in_use() + 500_000_000,
         progress=lambda done, total: seen.append((done, total)),
     )  # fmt: skip
     whole = model.predict(data, AXES)
@@ -363,6 +364,7 @@ KILLED = """
 import sys, time
 from n2v_tk import load_model
 from n2v_tk.models import large, large_plan
+from n2v_tk.prediction.memory import memory_in_use
 write = large.LargePrediction.write
 def slow(self, job, result):
     time.sleep(0.3)
