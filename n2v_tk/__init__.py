@@ -30,6 +30,7 @@ _LAZY = {
     "write_image": ".io",
     "psnr": ".evaluation.metrics",
 }
+    "ssim": ".evaluation.metrics",
 
 __all__ = ["__version__", *_LAZY]
 
