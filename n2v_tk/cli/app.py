@@ -12,6 +12,26 @@ from rich.console import Console
 
 from .. import __version__
 from ..errors import N2VTKError
+from .options import (
+    Axes,
+    Device,
+    Devices,
+    Dimensions,
+    Dtype,
+    Epochs,
+    Inputs,
+    Method,
+    NoiseLevel,
+    NoiseModel,
+    Output,
+    Overwrite,
+    Patch,
+    Seed,
+    Steps,
+    StructAxis,
+    StructLength,
+    Tta,
+)
 
 app = typer.Typer(
     help="Remove noise from images without clean images to learn from.",
@@ -21,74 +41,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 console = Console(stderr=True)
-
-Inputs = Annotated[
-    list[str],
-    typer.Argument(
-        metavar="IN",
-        help="Images: files, folders or quoted globs. TIFF, OME-TIFF, PNG, NPY, OME-Zarr, HDF5 "
-        "(FILE::NAME), CZI, ND2, LIF.",
-    ),
-]
-Output = Annotated[
-    Path,
-    typer.Option(
-        "--output",
-        "-o",
-        help="A file for one image, else a folder; made if it is not there. A name ending in "
-        ".zarr gives OME-Zarr, block by block, for images of any size.",
-    ),
-]
-Axes = Annotated[
-    str | None,
-    typer.Option(help="Axes of the images, e.g. ZYX or TCYX, where the files do not say."),
-]
-Method = Annotated[
-    str,
-    typer.Option(
-        help="n2v; n2v2 (no checkerboard); structn2v (noise along lines, see --struct-axis); "
-        "hqssl (noise of a known kind, see --noise-model); n2n (repeated frames along T, or "
-        "pairs); masked (train only: clean images, for noise of any kind)."
-    ),
-]
-Epochs = Annotated[int | None, typer.Option(min=1, help="Epochs of training.")]
-Steps = Annotated[int | None, typer.Option(min=1, help="Training steps per epoch.")]
-Seed = Annotated[int | None, typer.Option(min=0, help="Seed of everything that is drawn.")]
-Device = Annotated[
-    str | None, typer.Option(help="cpu, gpu, or one GPU by number: gpu:1. Default: GPU if any.")
-]
-Devices = Annotated[
-    int | None,
-    typer.Option(min=1, help="Train on so many GPUs of this machine, which share every batch."),
-]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace outputs that are there.")]
-Dimensions = Annotated[
-    int | None,
-    typer.Option(
-        "--dim", min=2, max=3, help="Train on planes (2) or volumes (3). Default: 3 from 8 planes."
-    ),
-]
-Patch = Annotated[
-    str | None, typer.Option(help="Training patch, e.g. 64,64 or 16,64,64. Default: fits.")
-]
-StructAxis = Annotated[
-    str, typer.Option(help="structn2v: axis along which the noise runs: X, Y or Z.")
-]
-StructLength = Annotated[int, typer.Option(help="structn2v: odd number of pixels to hide.")]
-NoiseModel = Annotated[
-    str | None, typer.Option(help="hqssl: gaussian, poisson, impulse or camera.")
-]
-NoiseLevel = Annotated[
-    str | None,
-    typer.Option(
-        help="hqssl: sigma, gain, probability, or gain,offset,read-noise. Default: learned."
-    ),
-]
-Tta = Annotated[bool, typer.Option("--tta", help="Average over turns and flips: better, slower.")]
-Dtype = Annotated[
-    str | None,
-    typer.Option(help="Type of the result: float32, or 'same' as the input. PNG: same."),
-]
 
 
 @app.command()
@@ -222,6 +174,48 @@ def predict(
         console, inputs, model, output, axes, weights, n_tiles, tta, dtype, running, stores, device,
         overwrite,
     )  # fmt: skip
+
+
+@app.command()
+def evaluate(
+    results: Annotated[
+        list[str],
+        typer.Argument(metavar="RESULT", help="Denoised images: files, folders or quoted globs."),
+    ],
+    truth: Annotated[
+        list[str],
+        typer.Option(help="Clean images, in the same order; a folder or a quoted glob for many."),
+    ],
+    noisy: Annotated[
+        list[str] | None,
+        typer.Option(help="Noisy images, in the same order: what they score, and the gain."),
+    ] = None,
+    axes: Axes = None,
+    measures: Annotated[
+        str, typer.Option(help="Of psnr, affine-psnr, si-psnr, ssim, ms-ssim, with commas.")
+    ] = "psnr,ssim",
+    data_range: Annotated[
+        float | None,
+        typer.Option(
+            "--range",
+            help="Range of grey values, e.g. 255, which papers on photographs use. Default: that "
+            "of each clean image, for each channel (si-psnr: always of the clean plane).",
+        ),
+    ] = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Write the numbers into this file too.")
+    ] = None,
+    overwrite: Overwrite = False,
+):
+    """Compare results with clean images: PSNR, SSIM and others.
+
+    Images are compared plane by plane: the score of one of axes TZCYX is the mean over its time
+    points, planes and channels (also those of colours). Nothing is scaled or clipped, except that
+    affine-psnr and si-psnr look for the scale and offset that fit best.
+    """
+    from .evaluate import run
+
+    run(console, results, truth, noisy, axes, measures, data_range, json_file, overwrite)
 
 
 @app.command()
