@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -11,8 +13,12 @@ import typer
 from rich.console import Console
 
 from .. import __version__
-from ..errors import N2VTKError
+from . import dip_options as of_dip
+from . import export_options as of_export
+from . import predict_options as of_predict
+from .failing import report_error
 from .options import (
+    OF_A_METHOD,
     Axes,
     Device,
     Devices,
@@ -31,19 +37,48 @@ from .options import (
     StructAxis,
     StructLength,
     Tta,
+    Weights,
+    flag,
+    words,
 )
+
+
+def _examples(*lines: str) -> str:
+    # each a paragraph: older versions of typer join lines
+    return "\n\n".join(["Examples:", *lines])
+
 
 app = typer.Typer(
     help="Remove noise from images without clean images to learn from.",
+    epilog=_examples(
+        "n2v-tk demo",
+        "n2v-tk denoise noisy.tif -o denoised.tif",
+        "n2v-tk denoise --help",
+    ),
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
 console = Console(stderr=True)
 
 
-@app.command()
+def command(*examples: str) -> Callable:
+    """Make a function a command: its docstring is the help, which `examples` end."""
+
+    def register(function):
+        paragraphs = inspect.cleandoc(function.__doc__).split("\n\n")
+        # typer would keep the line breaks of the source
+        text = "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
+        return app.command(help=text, epilog=_examples(*examples))(function)
+
+    return register
+
+
+@command(
+    "n2v-tk denoise noisy.tif -o denoised.tif",
+    'n2v-tk denoise "stack_*.tif" -o results --method n2v2 --save-model my_model',
+    "n2v-tk denoise lines.tif -o out.tif --method structn2v --struct-axis X",
+)
 def denoise(
     inputs: Inputs,
     output: Output,
@@ -60,7 +95,9 @@ def denoise(
     noise_level: NoiseLevel = None,
     tta: Tta = False,
     dtype: Dtype = None,
-    save_model: Annotated[Path | None, typer.Option(help="Keep the model in this folder.")] = None,
+    save_model: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Keep the model in this folder.")
+    ] = None,
     device: Device = None,
     devices: Devices = None,
     overwrite: Overwrite = False,
@@ -77,10 +114,16 @@ def denoise(
     )
 
 
-@app.command()
+@command(
+    "n2v-tk train folder -o my_model --method n2v2",
+    "n2v-tk train a --pairs b --method n2n -o my_model",
+    "n2v-tk train new_images -o fine_tuned --from old_model",
+)
 def train(
     inputs: Inputs,
-    output: Annotated[Path, typer.Option("--output", "-o", help="Model folder to write.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FOLDER", help="Model folder to write.")
+    ],
     axes: Axes = None,
     method: Method = "n2v",
     epochs: Epochs = None,
@@ -94,11 +137,19 @@ def train(
     noise_level: NoiseLevel = None,
     pairs: Annotated[
         list[str] | None,
-        typer.Option(help="n2n: images of the same scenes, in the same order; may be repeated."),
+        typer.Option(
+            metavar="IMAGES",
+            rich_help_panel=OF_A_METHOD,
+            help="n2n: images of the same scenes, in the same order; may be repeated.",
+        ),
     ] = None,
     source: Annotated[
         Path | None,
-        typer.Option("--from", help="Go on from this model (also of n2v): fine-tune its weights."),
+        typer.Option(
+            "--from",
+            metavar="MODEL",
+            help="Go on from this model (also of n2v): fine-tune its weights.",
+        ),
     ] = None,
     device: Device = None,
     devices: Devices = None,
@@ -114,51 +165,26 @@ def train(
     commands.train(console, inputs, output, axes, training, device, overwrite, pairs)
 
 
-@app.command()
+@command(
+    "n2v-tk predict new.tif -m my_model -o denoised.tif --dtype same",
+    "n2v-tk predict huge.zarr -m my_model -o denoised.zarr --max-memory 4GB",
+    "n2v-tk predict new.tif -m grpc://localhost:8500/cells -o denoised.tif",
+)
 def predict(
     inputs: Inputs,
-    model: Annotated[
-        str,
-        typer.Option(
-            "--model",
-            "-m",
-            help="Model folder (also of n2v), .keras file, bioimage.io zip, or a server: "
-            "grpc://HOST:PORT/NAME.",
-        ),
-    ],
+    model: of_predict.Model,
     output: Output,
     axes: Axes = None,
-    weights: Annotated[
-        str | None, typer.Option(help="Weight file, e.g. weights_last.h5. Default: best.")
-    ] = None,
-    n_tiles: Annotated[
-        str | None, typer.Option(help="Tiles per axis, e.g. 1,4,4. Default: fits memory.")
-    ] = None,
+    weights: Weights = None,
+    n_tiles: of_predict.NTiles = None,
     tta: Tta = False,
     dtype: Dtype = None,
-    precision: Annotated[
-        str | None,
-        typer.Option(help="float32, mixed_bfloat16 or auto. Default: as the model was trained."),
-    ] = None,
-    engine: Annotated[
-        str, typer.Option(help="keras, or openvino, which some processors run faster.")
-    ] = "keras",
-    max_memory: Annotated[
-        str | None,
-        typer.Option(help="Memory to stay below, e.g. 2GB: smaller tiles and blocks."),
-    ] = None,
-    chunks: Annotated[
-        str | None,
-        typer.Option(help=".zarr: chunks along TCZYX, e.g. 1,1,32,256,256. Default: the input's."),
-    ] = None,
-    ome_zarr: Annotated[
-        str | None,
-        typer.Option(help=".zarr: version 0.4 or 0.5. Default: that of the input, else 0.4."),
-    ] = None,
-    scheduler: Annotated[
-        str | None,
-        typer.Option(help=".zarr: work on the workers of this dask scheduler, tcp://HOST:PORT."),
-    ] = None,
+    precision: of_predict.Precision = None,
+    engine: of_predict.Engine = "keras",
+    max_memory: of_predict.MaxMemory = None,
+    chunks: of_predict.Chunks = None,
+    ome_zarr: of_predict.OmeZarr = None,
+    scheduler: of_predict.Scheduler = None,
     device: Device = None,
     overwrite: Overwrite = False,
 ):
@@ -176,7 +202,11 @@ def predict(
     )  # fmt: skip
 
 
-@app.command()
+@command(
+    "n2v-tk evaluate results --truth clean",
+    "n2v-tk evaluate out.png --truth clean.png --noisy in.png --range 255",
+    'n2v-tk evaluate "out/*.tif" --truth "gt/*.tif" --measures si-psnr,ms-ssim',
+)
 def evaluate(
     results: Annotated[
         list[str],
@@ -184,26 +214,38 @@ def evaluate(
     ],
     truth: Annotated[
         list[str],
-        typer.Option(help="Clean images, in the same order; a folder or a quoted glob for many."),
+        typer.Option(
+            metavar="CLEAN",
+            help="Clean images, in the same order; a folder or a quoted glob for many.",
+        ),
     ],
     noisy: Annotated[
         list[str] | None,
-        typer.Option(help="Noisy images, in the same order: what they score, and the gain."),
+        typer.Option(
+            metavar="NOISY", help="Noisy images, in the same order: what they score, and the gain."
+        ),
     ] = None,
     axes: Axes = None,
     measures: Annotated[
-        str, typer.Option(help="Of psnr, affine-psnr, si-psnr, ssim, ms-ssim, with commas.")
+        str,
+        typer.Option(
+            metavar="NAMES",
+            autocompletion=words("psnr", "affine-psnr", "si-psnr", "ssim", "ms-ssim"),
+            help="Of psnr, affine-psnr, si-psnr, ssim, ms-ssim, with commas.",
+        ),
     ] = "psnr,ssim",
     data_range: Annotated[
         float | None,
         typer.Option(
             "--range",
+            metavar="NUMBER",
             help="Range of grey values, e.g. 255, which papers on photographs use. Default: that "
             "of each clean image, for each channel (si-psnr: always of the clean plane).",
         ),
     ] = None,
     json_file: Annotated[
-        Path | None, typer.Option("--json", help="Write the numbers into this file too.")
+        Path | None,
+        typer.Option("--json", metavar="FILE", help="Write the numbers into this file too."),
     ] = None,
     overwrite: Overwrite = False,
 ):
@@ -218,59 +260,28 @@ def evaluate(
     run(console, results, truth, noisy, axes, measures, data_range, json_file, overwrite)
 
 
-@app.command()
+@command(
+    "n2v-tk dip denoise photo.png -o out.png --way way.png",
+    "n2v-tk dip inpaint photo.png --mask mask.png -o whole.png",
+    "n2v-tk dip superres small.png --factor 4 -o large.png",
+)
 def dip(
-    task: Annotated[
-        str,
-        typer.Argument(
-            metavar="TASK",
-            help="denoise; jpeg (remove its traces); inpaint (fill holes); superres (enlarge); "
-            "restore (bring back missing pixels); flash (with the help of another picture).",
-        ),
-    ],
-    inputs: Annotated[
-        list[str],
-        typer.Argument(metavar="IN", help="Pictures or small volumes. TIFF, PNG, NPY, JPEG."),
-    ],
+    task: of_dip.Task,
+    inputs: of_dip.Pictures,
     output: Output,
     axes: Axes = None,
-    mask: Annotated[
-        Path | None,
-        typer.Option(help="inpaint, restore: image, bright where the picture is known, else 0."),
-    ] = None,
-    factor: Annotated[int | None, typer.Option(help="superres: 2, 4 or 8. Default: 4.")] = None,
-    guide: Annotated[
-        Path | None, typer.Option(help="flash: picture of the same scene and size, with flash.")
-    ] = None,
-    preset: Annotated[
-        str | None,
-        typer.Option(
-            help="inpaint_grid (large smooth holes), inpaint_large (holes in textures), "
-            "restore_sparse (98 % missing). Default: the task's."
-        ),
-    ] = None,
-    iterations: Annotated[
-        int | None, typer.Option(min=1, help="Steps, at most. Default: the paper's.")
-    ] = None,
-    stop: Annotated[
-        str,
-        typer.Option(help="iterations; held_out or variance: when it gets no better. auto: fits."),
-    ] = "auto",
-    filters: Annotated[
-        str | None,
-        typer.Option(help="Filters of each scale, e.g. 64,64,64: smaller is faster."),
-    ] = None,
-    value_range: Annotated[
-        str | None, typer.Option(help="Lowest and highest grey value. Default: the data's.")
-    ] = None,
+    mask: of_dip.Mask = None,
+    factor: of_dip.Factor = None,
+    guide: of_dip.Guide = None,
+    preset: of_dip.Preset = None,
+    iterations: of_dip.Iterations = None,
+    stop: of_dip.Stop = "auto",
+    filters: of_dip.Filters = None,
+    value_range: of_dip.ValueRange = None,
     seed: Seed = None,
-    state: Annotated[
-        Path | None, typer.Option(help="Keep the state in this folder, to go on with --resume.")
-    ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from --state.")] = False,
-    way: Annotated[
-        Path | None, typer.Option(help="PNG of the result at several steps, kept up to date.")
-    ] = None,
+    state: of_dip.State = None,
+    resume: of_dip.Resume = False,
+    way: of_dip.Way = None,
     dtype: Dtype = None,
     device: Device = None,
     overwrite: Overwrite = False,
@@ -294,7 +305,10 @@ def dip(
     )  # fmt: skip
 
 
-@app.command()
+@command(
+    "n2v-tk convert my_model my_model.keras",
+    "n2v-tk convert my_model.keras copy_of_my_model",
+)
 def convert(
     source: Annotated[
         Path, typer.Argument(metavar="OLD", help="Model folder (also of n2v), or .keras file.")
@@ -310,42 +324,23 @@ def convert(
     commands.convert(console, source, target, overwrite)
 
 
-@app.command()
+@command(
+    "n2v-tk export my_model --to serving -o models/cells",
+    "n2v-tk export my_model --to fiji -o my_model.zip",
+    "n2v-tk export my_model --to bioimageio -o cells.zip --test-image noisy.tif",
+)
 def export(
-    model: Annotated[
-        Path, typer.Argument(metavar="MODEL", help="Model folder (also of n2v), or .keras file.")
-    ],
-    to: Annotated[
-        str, typer.Option("--to", help="serving, fiji, fiji-n2v, bioimageio, onnx or keras.")
-    ],
-    output: Annotated[
-        Path,
-        typer.Option(
-            "--output",
-            "-o",
-            help="serving: folder of the versions, its name is the model's; else a file.",
-        ),
-    ],
-    weights: Annotated[
-        str | None, typer.Option(help="Weight file, e.g. weights_last.h5. Default: best.")
-    ] = None,
-    version: Annotated[
-        int | None, typer.Option(min=1, help="serving: version to write. Default: the next.")
-    ] = None,
-    warm_up: Annotated[
-        bool, typer.Option(help="serving: add requests for the server to warm up with.")
-    ] = True,
-    name: Annotated[str | None, typer.Option(help="bioimageio, fiji-n2v: name to show.")] = None,
-    description: Annotated[
-        str | None, typer.Option(help="bioimageio, fiji-n2v: what the model is good for.")
-    ] = None,
-    author: Annotated[
-        list[str] | None, typer.Option(help="bioimageio, fiji-n2v: an author; may be repeated.")
-    ] = None,
-    license: Annotated[str | None, typer.Option(help="bioimageio: SPDX name.")] = None,
-    test_image: Annotated[
-        Path | None, typer.Option(help="bioimageio: a noisy image, for the test and the cover.")
-    ] = None,
+    model: of_export.Model,
+    to: of_export.Format,
+    output: of_export.Output,
+    weights: Weights = None,
+    version: of_export.Version = None,
+    warm_up: of_export.WarmUp = True,
+    name: of_export.Name = None,
+    description: of_export.Description = None,
+    author: of_export.Author = None,
+    license: of_export.License = None,
+    test_image: of_export.TestImage = None,
     overwrite: Overwrite = False,
 ):
     """Hand a model to TensorFlow Serving, Fiji, bioimage.io, ONNX or Keras."""
@@ -362,9 +357,17 @@ def export(
     commands.export(console, model, to, output, weights, given, test_image, overwrite)
 
 
-@app.command()
+@command(
+    "n2v-tk info my_model",
+    "n2v-tk info image.tif",
+)
 def info(
-    path: Annotated[Path, typer.Argument(metavar="MODEL|IMAGE")],
+    path: Annotated[
+        Path,
+        typer.Argument(
+            metavar="MODEL|IMAGE", help="Model folder (also of n2v), .keras file, or an image."
+        ),
+    ],
     axes: Axes = None,
 ):
     """Say what a model is and how it was trained, or what is in an image file."""
@@ -373,12 +376,22 @@ def info(
     show(path, axes)
 
 
-@app.command()
+@command(
+    "n2v-tk demo -o demo",
+    "n2v-tk demo -o demo --method n2v2 --epochs 20",
+)
 def demo(
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the results.")] = Path(
-        "."
-    ),
-    method: Method = "n2v",
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FOLDER", help="Folder for the results.")
+    ] = Path("."),
+    method: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            autocompletion=words("n2v", "n2v2", "hqssl"),
+            help="n2v; n2v2 (no checkerboard); hqssl (noise of a known kind).",
+        ),
+    ] = "n2v",
     epochs: Epochs = None,
     steps: Steps = None,
     seed: Seed = 0,
@@ -406,18 +419,25 @@ def _version(show: bool):
 @app.callback()
 def _options(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+        bool,
+        typer.Option(
+            "--version", metavar="", callback=_version, is_eager=True, help="Show the version."
+        ),
+    ] = False,
+    debug: Annotated[
+        bool, flag("--debug", "On an error show the full traceback. Goes with every command.")
     ] = False,
 ):
     pass
 
 
 def main() -> None:
-    """Run `n2v-tk`: errors made for people are shown as such, without a traceback."""
+    """Run `n2v-tk`: an error is one line without a traceback, unless --debug is given."""
     warnings.showwarning = _show_warning
+    # wherever it stands: people repeat a command and add it
+    arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     try:
-        app()
-    except N2VTKError as error:
-        console.print("[bold red]Error:[/]", end=" ")
-        console.print(str(error), markup=False, highlight=False, soft_wrap=True)
+        app(arguments)
+    except Exception as error:
+        report_error(console, error, debug=len(arguments) < len(sys.argv) - 1)
         sys.exit(1)
