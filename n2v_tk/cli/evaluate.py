@@ -69,7 +69,9 @@ def run(
         name: {of: float(np.mean([s[name][of] for s in scores])) for of in scores[0][name]}
         for name in chosen
     }
-    Console().print(_table(rows, scores, means, data_range))
+    at_once = 2 if noisy else len(chosen)  # more do not fit into 80 columns
+    for start in range(0, len(chosen), at_once):
+        Console().print(_table(rows, scores, means, chosen[start : start + at_once], data_range))
     if target is not None:
         _write_json(target, rows, scores, means, data_range)
         say(console, f"The numbers are in {target}.")
@@ -178,21 +180,21 @@ def _ranges(truth, data_range):
     return [float(e) if e > 0 else None for e in extent]
 
 
-def _table(rows, scores, means, data_range):
+def _table(rows, scores, means, names, data_range):
     extent = "of each clean image" if data_range is None else f"{data_range:g}"
     table = Table(caption=f"Range {extent}; means over planes and channels; PSNR in dB.")
     same_names = all(row["result"].name == row["truth"].name for row in rows)
     roles = ["result"] if same_names else ["result", "truth"]
     for role in roles:
-        table.add_column("image" if same_names else role, overflow="fold")
-    for name, of in means.items():
-        for role in _in_order(of):
+        table.add_column("image" if same_names else role, overflow="fold", min_width=8)
+    for name in names:
+        for role in _in_order(means[name]):
             heading = MEASURES[name].heading if role == "result" else role
             table.add_column(heading, justify="right", no_wrap=True)
     for row, score in zip(rows, scores, strict=True):
-        table.add_row(*(row[role].name for role in roles), *_cells(score))
+        table.add_row(*(row[role].name for role in roles), *_cells(score, names))
     table.add_section()
-    table.add_row("mean", *[""] * (len(roles) - 1), *_cells(means), style="bold")
+    table.add_row("mean", *[""] * (len(roles) - 1), *_cells(means, names), style="bold")
     return table
 
 
@@ -200,11 +202,11 @@ def _in_order(of):
     return [role for role in ("noisy", "result", "gain") if role in of]
 
 
-def _cells(scores):
-    for name, of in scores.items():
-        for role in _in_order(of):
+def _cells(scores, names):
+    for name in names:
+        for role in _in_order(scores[name]):
             sign = "+" if role == "gain" else ""
-            yield f"{of[role]:{sign}{MEASURES[name].format}}"
+            yield f"{scores[name][role]:{sign}{MEASURES[name].format}}"
 
 
 def _write_json(target, rows, scores, means, data_range):

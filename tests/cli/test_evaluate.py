@@ -1,4 +1,5 @@
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -63,6 +64,20 @@ def test_all_measures_in_json(run, images, tmp_path):
     assert code == 1
     assert "there already" in text
     assert run(*command, "--overwrite")[0] == 0
+
+
+def test_all_measures_fit_into_a_terminal(images, tmp_path, capsys, monkeypatch):
+    from n2v_tk.cli import main
+
+    roles = [str(tmp_path / role) for role in ("denoised", "clean", "noisy")]
+    monkeypatch.setenv("COLUMNS", "80")
+    command = ["n2v-tk", "evaluate", roles[0], "--truth", roles[1], "--noisy", roles[2]]
+    command += ["--measures", "psnr,si-psnr,affine-psnr,ssim,ms-ssim"]
+    monkeypatch.setattr(sys, "argv", command)
+    main()
+    text = capsys.readouterr().out
+    assert "…" not in text
+    assert text.count("b.tif") == 3  # two measures to a table
 
 
 def test_planes_channels_and_orders_of_axes(run, images, tmp_path):

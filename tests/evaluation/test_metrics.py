@@ -148,6 +148,14 @@ def test_one_scale_is_ssim(clean):
     assert ms_ssim(clean, image, weights=(1.0,)) == approx(ssim(clean, image), abs=1e-12)
 
 
+def test_the_last_weight_is_that_of_the_coarsest_scale(clean):
+    image = noisy(clean, 20)
+    halves = [a.reshape(100, 2, 100, 2).mean(axis=(1, 3)) for a in (clean.astype(float), image)]
+    extent = float(np.ptp(clean))
+    found = ms_ssim(clean, image, weights=(1e-12, 2.0))
+    assert found == approx(ssim(*halves, extent) ** 2, abs=1e-9)
+
+
 def test_small_images_are_refused_with_the_least_size(clean):
     assert 0 < ms_ssim(clean[:176, :177], noisy(clean, 9)[:176, :177]) < 1
     with pytest.raises(ImageError, match=r"176 pixels each\. Received: shape \(175, 200\)"):
