@@ -39,6 +39,14 @@ def _forget_networks():
         gc.collect()
 
 
+@pytest.fixture(autouse=True)
+def _no_tensorboard(monkeypatch):
+    """Where it is installed, every training would write logs and predict pictures."""
+    from n2v_tk.training import board
+
+    monkeypatch.setattr(board, "has_tensorboard", lambda: False)
+
+
 @pytest.fixture
 def run(monkeypatch, capsys):
     """Run `n2v-tk ARGUMENTS` here: exit code and everything it printed."""

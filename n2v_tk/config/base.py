@@ -79,7 +79,9 @@ class DenoiserConfig(Settings):
     train_workers : int
         Threads that prepare batches.
     train_tensorboard : bool
-        Write logs for TensorBoard into the model folder, where tensorboard is installed.
+        Write losses, metrics, learning rate and, after some epochs, pictures for TensorBoard into
+        logs in the model folder, where it is installed (extra ``n2v_tk[tensorboard]``) and the
+        backend is TensorFlow. Set by hand, it warns where nothing can be written.
     """
 
     n_dim: Literal[2, 3] = 2

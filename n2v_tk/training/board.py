@@ -5,10 +5,12 @@ from __future__ import annotations
 import importlib.util
 import warnings
 from pathlib import Path
-
-import keras
+from typing import TYPE_CHECKING
 
 from ..config.base import DenoiserConfig
+
+if TYPE_CHECKING:
+    import keras
 
 FOLDER = "logs"
 
@@ -53,6 +55,8 @@ def tensorboard_for(config: DenoiserConfig, folder: Path | None) -> keras.callba
 
 
 def _why_not(folder):
+    import keras
+
     if folder is None:
         return "a model that is kept in memory has no folder. Received: basedir=None."
     if keras.backend.backend() != "tensorflow":

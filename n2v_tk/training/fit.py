@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import keras
 from ..config.base import DenoiserConfig
 from ..errors import TrainingError
 from ..nets.forms import training_form
+from .board import tensorboard_for
 from .callbacks import CosineSchedule, CountEpochs, KeepWeights, RampSchedule
 from .devices import Devices
 
@@ -107,14 +107,8 @@ class Trainer:
             callbacks.append(keras.callbacks.ReduceLROnPlateau(**config.train_reduce_lr))
         if config.train_early_stop is not None:
             callbacks.append(keras.callbacks.EarlyStopping(patience=config.train_early_stop))
-        if (
-            config.train_tensorboard
-            and folder is not None
-            and importlib.util.find_spec("tensorboard")
-            and keras.backend.backend() == "tensorflow"
-        ):
-            callbacks.append(keras.callbacks.TensorBoard(folder / "logs", write_graph=False))
-        return callbacks
+        self.board = tensorboard_for(config, folder)
+        return callbacks if self.board is None else [*callbacks, self.board]
 
     def fit(self, data, validation, epochs: int, steps: int, verbose) -> keras.callbacks.History:
         """Train, then give the network the weights that `train_keep` asks for.
