@@ -9,6 +9,8 @@ version = re.search(
 ).group(1)
 
 EXTRAS = {
+    # CUDA for Linux and WSL2; there is none for TensorFlow elsewhere
+    "gpu": ["tensorflow[and-cuda]>=2.18; sys_platform == 'linux'"],
     "jax": ["jax"],
     "tensorboard": ["tensorboard"],
     "serving": ["tensorflow-serving-api>=2.18", "grpcio"],
@@ -19,6 +21,7 @@ EXTRAS = {
     "dask": ["zarr>=3", "distributed"],
     # bioio-czi is under the GPL
     "bio": ["bioio>=1.2", "bioio-czi", "bioio-nd2", "bioio-lif"],
+    "docs": ["mkdocs-material>=9.5", "mkdocstrings[python]>=0.27"],
 }
 
 setup(
@@ -28,8 +31,14 @@ setup(
     long_description=(here / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="BSD-3-Clause",
+    license_files=["LICENSE"],
+    keywords=(
+        "denoising, self-supervised, Noise2Void, N2V2, structN2V, Noise2Noise, HQ-SSL, "
+        "Deep Image Prior, CARE, microscopy, bioimage analysis, Keras, TensorFlow Serving"
+    ),
     python_requires=">=3.11",
     packages=find_packages(include=["n2v_tk", "n2v_tk.*"]),
+    include_package_data=True,
     install_requires=[
         "tensorflow>=2.18",
         "keras>=3.10",
@@ -50,15 +59,20 @@ setup(
             "pytest>=8",
             "pytest-xdist>=3.5",
             "ruff>=0.6",
+            "build",
+            "setuptools>=64",
+            "wheel",
             "bioimageio.core>=0.9.4",
             "onnxruntime",
             "ome-zarr-models>=1",
             *EXTRAS["bio"],
             *EXTRAS["dask"],
+            *EXTRAS["docs"],
             *EXTRAS["jax"],
             *EXTRAS["serving"],
             *EXTRAS["onnx"],
             *EXTRAS["openvino"],
+            *EXTRAS["tensorboard"],
         ],
     },
     entry_points={"console_scripts": ["n2v-tk = n2v_tk.cli:main"]},
