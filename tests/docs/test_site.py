@@ -53,6 +53,8 @@ def test_the_site_builds_without_warnings_and_its_links_resolve(tmp_path):
     # docstrings have arrived
     models = (tmp_path / "reference" / "models.html").read_text(encoding="utf-8")
     assert "validation_X" in models
+    for verb in ("train", "predict", "predict_large", "export", "save"):
+        assert f'id="n2v_tk.models.base.Denoiser.{verb}"' in models, verb
     assert "docker" in (tmp_path / "serving.html").read_text(encoding="utf-8")
 
 
