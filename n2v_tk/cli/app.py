@@ -14,6 +14,7 @@ from rich.console import Console
 
 from .. import __version__
 from . import dip_options as of_dip
+from . import evaluate_options as of_evaluate
 from . import export_options as of_export
 from . import predict_options as of_predict
 from .failing import report_error
@@ -72,6 +73,32 @@ def command(*examples: str) -> Callable:
         return app.command(help=text, epilog=_examples(*examples))(function)
 
     return register
+
+
+@command(
+    "n2v-tk check noisy.tif",
+    "n2v-tk check noisy.tif -o check.png",
+    "n2v-tk check folder --json checks.json",
+)
+def check(
+    inputs: Inputs,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="PNG with pictures of what was found: one image."
+        ),
+    ] = None,
+    axes: Axes = None,
+    json: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write what was found into this JSON file too."),
+    ] = None,
+    overwrite: Overwrite = False,
+):
+    """Say what kind of noise images have, and which method removes it. Nothing is trained."""
+    from .check import run
+
+    run(console, inputs, output, axes, json, overwrite)
 
 
 @command(
@@ -208,45 +235,13 @@ def predict(
     'n2v-tk evaluate "out/*.tif" --truth "gt/*.tif" --measures si-psnr,ms-ssim',
 )
 def evaluate(
-    results: Annotated[
-        list[str],
-        typer.Argument(metavar="RESULT", help="Denoised images: files, folders or quoted globs."),
-    ],
-    truth: Annotated[
-        list[str],
-        typer.Option(
-            metavar="CLEAN",
-            help="Clean images, in the same order; a folder or a quoted glob for many.",
-        ),
-    ],
-    noisy: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NOISY", help="Noisy images, in the same order: what they score, and the gain."
-        ),
-    ] = None,
+    results: of_evaluate.Results,
+    truth: of_evaluate.Truth,
+    noisy: of_evaluate.Noisy = None,
     axes: Axes = None,
-    measures: Annotated[
-        str,
-        typer.Option(
-            metavar="NAMES",
-            autocompletion=words("psnr", "affine-psnr", "si-psnr", "ssim", "ms-ssim"),
-            help="Of psnr, affine-psnr, si-psnr, ssim, ms-ssim, with commas.",
-        ),
-    ] = "psnr,ssim",
-    data_range: Annotated[
-        float | None,
-        typer.Option(
-            "--range",
-            metavar="NUMBER",
-            help="Range of grey values, e.g. 255, which papers on photographs use. Default: that "
-            "of each clean image, for each channel (si-psnr: always of the clean plane).",
-        ),
-    ] = None,
-    json_file: Annotated[
-        Path | None,
-        typer.Option("--json", metavar="FILE", help="Write the numbers into this file too."),
-    ] = None,
+    measures: of_evaluate.Measures = "psnr,ssim",
+    data_range: of_evaluate.DataRange = None,
+    json_file: of_evaluate.JsonFile = None,
     overwrite: Overwrite = False,
 ):
     """Compare results with clean images: PSNR, SSIM and others.
@@ -258,6 +253,38 @@ def evaluate(
     from .evaluate import run
 
     run(console, results, truth, noisy, axes, measures, data_range, json_file, overwrite)
+
+
+@command(
+    "n2v-tk report my_model -o report.html",
+    "n2v-tk report my_model --image noisy.tif -o report.html",
+    "n2v-tk report my_model --image noisy.tif --truth clean.tif -o report.html",
+)
+def report(
+    model: Annotated[
+        Path, typer.Argument(metavar="MODEL", help="Model folder (also of n2v), or .keras file.")
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE", help="HTML file to write.")
+    ],
+    image: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="NOISY", help="A noisy image to denoise and to look at."),
+    ] = None,
+    axes: Axes = None,
+    truth: Annotated[
+        Path | None, typer.Option(metavar="CLEAN", help="The clean image, for PSNR and SSIM.")
+    ] = None,
+    repeats: Annotated[
+        Path | None,
+        typer.Option(metavar="STACK", help="Repeated frames of the same scene, along T."),
+    ] = None,
+    overwrite: Overwrite = False,
+):
+    """Write one HTML file that says whether the results of a model can be trusted."""
+    from .report import run
+
+    run(console, model, image, axes, truth, repeats, output, overwrite)
 
 
 @command(
