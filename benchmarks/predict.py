@@ -13,7 +13,7 @@ from . import common
 OURS = [
     ("n2v_tk, auto", "auto", "keras", "none"),
     ("n2v_tk, float32", "float32", "keras", "none"),
-    ("n2v_tk, float32, max_memory 1GB", "float32", "keras", "1GB"),
+    ("n2v_tk, float32, max_memory 1.2GB", "float32", "keras", "1.2GB"),
     ("n2v_tk, OpenVINO", "auto", "openvino", "none"),
 ]
 
@@ -27,8 +27,8 @@ def main():
     text = "x".join(map(str, shape))
     rows = []
     for name, *how in OURS:
-        if options.volume and how[2] == "1GB":
-            name, how[2] = name.replace("1GB", "1700MB"), "1700MB"
+        if options.volume and how[2] == "1.2GB":
+            name, how[2] = name.replace("1.2GB", "1700MB"), "1700MB"
         found = common.in_process(None, "work/predict.py", text, options.repeats, *how)
         name = f"{name} ({found['precision']})" if "auto" in name else name
         rows.append((name, found["seconds"], found["peak"] / 1e9))

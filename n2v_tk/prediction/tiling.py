@@ -79,7 +79,8 @@ def tile_sides_for(
     n_tiles : sequence of int, optional
         Tiles wanted per axis.
     budget : int
-        Without `n_tiles`: most pixels in a tile. Tiles are as near to cubes as the image allows.
+        Without `n_tiles`: most pixels in a tile. Tiles are as near to cubes as the image allows,
+        and no larger than so many of them must be.
     """
     if n_tiles is not None:
         return tuple(
@@ -94,12 +95,25 @@ def tile_sides_for(
     step = max(h.divisor for h in halos)
     for cap in range(_up(max(sides), step), 0, -step):
         tile = [
-            min(s, max(least_side, cap // h.divisor * h.divisor))
+            _no_larger_than_needed(s, min(s, max(least_side, cap // h.divisor * h.divisor)), h)
             for s, least_side, h in zip(sides, least, halos, strict=True)
         ]
         if math.prod(tile) <= budget:
             break
     return tuple(tile)
+
+
+def _no_larger_than_needed(side, tile_side, halo):
+    """The smallest side of as many tiles as there are with `tile_side`: less is done twice."""
+    count = len(_plan_axis(side, tile_side, halo))
+    if count == 1:
+        return tile_side
+    # what all tiles cover together, halos once
+    least = _up(-(-(side + (count - 1) * (halo.left + halo.right)) // count), halo.divisor)
+    for smaller in range(least, tile_side, halo.divisor):
+        if smaller >= halo.smallest_tile and len(_plan_axis(side, smaller, halo)) == count:
+            return smaller
+    return tile_side
 
 
 def check_n_tiles(n_tiles, axes: str) -> dict[str, int]:
