@@ -61,6 +61,7 @@ def reference(tmp_path_factory):
     return results("tensorflow", tmp_path_factory.mktemp("reference"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["jax", "torch"])
 def test_other_backends_train_and_agree(backend, reference, tmp_path):
     if importlib.util.find_spec(backend) is None:

@@ -33,6 +33,7 @@ def gain(clean, noisy, denoised):
     return np.mean((noisy - clean) ** 2) / np.mean((denoised - clean) ** 2)
 
 
+@pytest.mark.slow
 def test_bsd68(legacy, tmp_path, rng):
     """Many grey images of one size; a residual network; history, plots and evaluation."""
     from csbdeep.utils import plot_history

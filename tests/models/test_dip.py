@@ -110,6 +110,7 @@ def test_looks_and_pictures_of_the_way(smooth):
     assert result.image.max() < 1000
 
 
+@pytest.mark.slow
 def test_holes_are_filled_and_teach_nothing(rng, smooth):
     mask = np.ones(smooth.shape)
     mask[20:26, 10:50] = 0
@@ -151,6 +152,7 @@ def test_enlarging_with_pixels_held_out(smooth):
     assert result.image.shape == (64, 64)
 
 
+@pytest.mark.slow
 def test_enlarging(smooth):
     small = np.asarray(downsample(smooth[None, ..., None].astype("f4"), 4))[0, ..., 0]
     result = fit(

@@ -188,6 +188,7 @@ def test_the_posterior_sees_the_pixel_by_what_the_prior_leaves_open(rng):
     assert moved == pytest.approx(5 * share, rel=1e-2)
 
 
+@pytest.mark.slow
 def test_a_level_for_every_image(rng):
     X = rng.normal(100, 10, (2, 64, 64, 1)).astype("float32")
     model = HQSSL(HQSSLConfig(X, noise_scope="image", **SMALL), basedir=None)

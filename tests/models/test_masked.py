@@ -28,6 +28,7 @@ def model(clean):
     return model
 
 
+@pytest.mark.slow
 def test_learns_to_denoise(clean, rng):
     settings = {**TINY, "train_learning_rate": 3e-3, "train_ema": None, "net_depths": (2, 2),
                 "input_mask": (0.2, 0.3), "attention_mask": 0.25}  # fmt: skip

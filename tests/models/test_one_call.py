@@ -63,6 +63,7 @@ def test_a_volume_gets_better(noisy_cell):
     assert error(result, truth) < error(noisy, truth) / 3
 
 
+@pytest.mark.slow
 def test_lines_are_removed_by_structn2v_only(noisy_cell):
     """Noise correlated along x with a known clean image."""
     clean, _ = noisy_cell
