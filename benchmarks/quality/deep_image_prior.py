@@ -146,12 +146,14 @@ def restore(folder, name, iterations):
 
 
 def cost(folder, name, iterations):
-    """Each in a process of its own, so that the peaks are theirs."""
-    found = {}
-    for kind in ("bare", "fit"):
-        command = [sys.executable, __file__, str(folder), f"cost {kind}"]
-        answer = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-        found[kind] = json.loads(answer.splitlines()[-1])
+    """Each in a process of its own, so that the peaks are theirs, in turn, the best of three."""
+    runs = {"bare": [], "fit": []}
+    for _ in range(3):
+        for kind, answers in runs.items():
+            command = [sys.executable, __file__, str(folder), f"cost {kind}"]
+            answer = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+            answers.append(json.loads(answer.splitlines()[-1]))
+    found = {kind: min(answers, key=lambda a: a["seconds"]) for kind, answers in runs.items()}
     found["ratio of seconds"] = found["fit"]["seconds"] / found["bare"]["seconds"]
     found["ratio of memory"] = found["fit"]["peak MB"] / found["bare"]["peak MB"]
     return found, None, None
