@@ -23,19 +23,27 @@ _LAZY = {
     "evaluate_generalisation": ".evaluation.generalisation",
     "ServedModel": ".export.client",
     "estimate_noise": ".data.noise_estimation",
+    "check_noise": ".evaluation.noise_check",
     "denoise": ".models.one_call",
     "load_model": ".models.loading",
     "read_image": ".io",
     "read_stacks": ".io",
     "write_image": ".io",
     "psnr": ".evaluation.metrics",
-}
     "ssim": ".evaluation.metrics",
+}
+
+# modules that are used by name, as in n2v_tk.plot.before_after
+_ROOMS = ("plot",)
 
 __all__ = ["__version__", *_LAZY]
 
 
 def __getattr__(name):
+    if name in _ROOMS:
+        from importlib import import_module
+
+        return import_module(f".{name}", __name__)
     if name not in _LAZY:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
@@ -46,4 +54,4 @@ def __getattr__(name):
 
 
 def __dir__():
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *__all__, *_ROOMS})

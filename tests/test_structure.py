@@ -9,6 +9,7 @@ ROOT = Path(__file__).parents[1] / "n2v_tk"
 FLOORS = [
     {
         "errors",
+        "html",
         "lazy",
         "replicas",
         "replicas_tf",
@@ -17,11 +18,11 @@ FLOORS = [
         "layers",
         "masking",
         "normalization",
-        "evaluation.metrics",
         "evaluation.fourier",
-    },
+        "evaluation.metrics",
         "evaluation.pairs",
         "evaluation.similarity",
+    },
     {"io", "nets", "data", "losses", "likelihood", "noise_term"},
     {"training", "prediction"},
     {"models", "export", "plot", "evaluation"},

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 import pydantic
 
-from .. import __version__
+from .. import __version__, html
 from ..errors import ConfigError, ModelFolderError
 from .checks import explain, plain
 from .files import method_of, read_config, write_config
@@ -60,6 +60,19 @@ class Settings(pydantic.BaseModel):
     def __eq__(self, other) -> bool:
         """Whether all settings are equal, wherever they come from."""
         return type(self) is type(other) and dict(self) == dict(other)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the settings that differ from their defaults, then all."""
+        changed, rest = {}, {}
+        for name, value in self:
+            field = type(self).model_fields[name]
+            default = field.get_default(call_default_factory=True)
+            (rest if value == default else changed)[name] = value
+        return (
+            f"<b>{type(self).__name__}</b>"
+            + html.table(changed or {"all settings": "at their defaults"})
+            + html.details(f"{len(rest)} settings at their defaults", html.table(rest))
+        )
 
     def update_parameters(self, allow_new: bool = False, **settings) -> None:
         """Set several settings at once, checked together; on an error none is set.

@@ -120,6 +120,29 @@ def estimate_noise(image: np.ndarray, axes: str | None = None) -> NoiseEstimate:
     )
 
 
+def noise_if_enough(image: np.ndarray) -> NoiseEstimate | None:
+    """`estimate_noise` of an image (..., Y, X), None where that has too few pixels."""
+    rows, columns = ((side - 2) // _BLOCK for side in image.shape[-2:])
+    blocks = max(0, rows) * max(0, columns) * int(np.prod(image.shape[:-2]))
+    return estimate_noise(image) if blocks >= _LEAST_BLOCKS else None
+
+
+def noise_over_signal(planes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Variance of the noise at several brightnesses: the photon transfer curve.
+
+    Parameters
+    ----------
+    planes : ndarray (N, Y, X)
+
+    Returns
+    -------
+    signal, variance : ndarray
+        Grey values, and squared grey values.
+    """
+    signal, variance, _ = _photon_transfer(*_blocks(np.asarray(planes, np.float64)))
+    return signal, variance
+
+
 def _blocks(planes):
     """Mean and variance of the noise in blocks, (N,) each."""
     from scipy.ndimage import convolve

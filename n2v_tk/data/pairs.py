@@ -12,7 +12,7 @@ from ..errors import ImageError
 from ..normalization import normalize
 from .patches import Images, allowed_symmetries, as_image_list, check_patch_fits
 from .sampling import PatchSampler, ScaledImages
-from .sequences import batch_rng, draw_seed
+from .sequences import batch_rng, draw_seed, middle
 
 Scaling = tuple
 
@@ -103,6 +103,10 @@ class PairDataWrapper(keras.utils.PyDataset):
         """Go on to the draws of the next epoch."""
         self.epoch += 1
 
+    def example(self, side: int) -> np.ndarray:
+        """The middle of the first input ((Z,) Y, X, C), in its own units."""
+        return middle(self._inputs.images[0][0], side)
+
 
 class FrameDataWrapper(PairDataWrapper):
     """Random pairs of two different frames of one scene, of all pairs there are.
@@ -177,6 +181,11 @@ class NoisyDataWrapper(PairDataWrapper):
             return x, self._scaled(self._noise(clean, rng))
         y, mask = self._noise.with_mask(clean, rng)
         return x, np.concatenate([self._scaled(y), np.broadcast_to(mask, y.shape)], axis=-1)
+
+    def example(self, side: int) -> np.ndarray:
+        """The middle of the first image ((Z,) Y, X, C), with noise."""
+        clean = np.asarray(super().example(side), np.float32)
+        return self._clipped(self._noise(clean[np.newaxis], np.random.default_rng(0)))[0]
 
     def _of_whole_images(self, places, rng):
         first = self._scaled(self._clipped(self._cut_of_noisy(places, rng)))

@@ -11,21 +11,20 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from .. import html
 from ..config.base import DenoiserConfig
 from ..config.reading import CONFIG_IN_KERAS_FILE
-from ..data.patches import as_image_list
-from ..errors import ConfigError, ImageError, ModelFolderError
+from ..errors import ConfigError, ModelFolderError
 from ..nets.initialize import initialize
-from ..normalization import check_image
 from ..training.checkpoints import load_weights
-from ..training.devices import Devices
 from ..training.fit import Trainer
-from ..training.precision import resolve_precision
+from ..training.record import TrainingRecord
 from .folder import ModelFolder
 from .predicting import Predicting
+from .training import Training
 
 
-class Denoiser(Predicting):
+class Denoiser(Predicting, Training):
     """A method with its settings, its network and, unless told otherwise, its folder.
 
     Subclasses name their `config_class` and say how the network is built (`_build`), what
@@ -54,6 +53,10 @@ class Denoiser(Predicting):
         Filled by `prepare_for_training`; append to it.
     loaded : bool
         Whether the weights come from a file.
+    record : n2v_tk.training.record.TrainingRecord
+        Losses, seed, time and versions of the trainings that made the weights.
+    example : ndarray ((Z,) Y, X, C) or None
+        A part of the noisy images of the last training, for `report`.
 
     Raises
     ------
@@ -92,11 +95,14 @@ class Denoiser(Predicting):
         self._trainer: Trainer | None = None
         self._predictors: dict = {}
         self.loaded = False
+        self.record = TrainingRecord()
+        self.example: np.ndarray | None = None
         if config is None:
             self.config = self.config_class.load(self.logdir / "config.json", **changes)
             self.keras_model = self._build()
             self._seed = self._draw_seed()
             self._folder.load_weights(self.config, self.keras_model)
+            self.record = TrainingRecord.load(self.logdir)
             self.loaded = True
         else:
             self.config = config.model_copy(deep=True)
@@ -107,8 +113,24 @@ class Denoiser(Predicting):
                 self._folder.claim(self.config)
 
     def __repr__(self) -> str:
-        where = "in memory" if self.logdir is None else f"in {self.logdir}"
-        return f"{type(self).__name__}({self.name!r}, {where}, axes {self.config.axes})"
+        return f"{type(self).__name__}({self.name!r}, {self._where()}, axes {self.config.axes})"
+
+    def _where(self):
+        return "in memory" if self.logdir is None else f"in {self.logdir}"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        epochs = len(self.record.curves().get("loss", []))
+        trained = f"{epochs} epochs" if epochs else "yes" if self.trained else "not yet"
+        rows = {
+            "model": self.name,
+            "kept": self._where(),
+            "trained": trained,
+            "images": f"{self.config.axes}, {self.config.n_channel_in} channel(s)",
+            "weights": f"{self.keras_model.count_params():,}",
+        }
+        settings = html.details("settings", self.config._repr_html_())
+        return f"<b>{type(self).__name__}</b>{html.table(rows)}{settings}"
 
     # what a method says ------------------------------------------------------------------------
 
@@ -127,122 +149,6 @@ class Denoiser(Predicting):
     def _metric(self, metric):
         """A metric for `keras.Model.compile` from one that may be a name."""
         return metric
-
-    # training ----------------------------------------------------------------------------------
-
-    def prepare_for_training(self, optimizer=None, devices: int | None = None, **kwargs) -> None:
-        """Compile the network for training and fill `callbacks`.
-
-        Called by `train` if it was not before.
-
-        Parameters
-        ----------
-        optimizer : keras.optimizers.Optimizer, optional
-            Default: Adam with the learning rate and schedule of the config.
-        devices : int, optional
-            GPUs of this machine (processors where it has none) that share every batch, on
-            TensorFlow and JAX. `train_batch_size` must be divisible by it.
-        **kwargs
-            Passed to `keras.Model.compile`, e.g. ``metrics=()``. The metrics 'mse' and 'mae' are
-            those of the training loss: on blind spots for N2V, as 'n2v_mse' and 'n2v_abs' in the
-            history.
-        """
-        shared = Devices(devices, self.config.train_batch_size)
-        if "metrics" in kwargs:
-            with shared.scope():
-                kwargs["metrics"] = [self._metric(m) for m in kwargs["metrics"] or ()]
-        wanted = self.config.train_precision
-        self.config.train_precision = resolve_precision(wanted, self.keras_model)
-        self._trainer = Trainer(
-            self.keras_model,
-            self.config,
-            self._loss(),
-            self.logdir,
-            optimizer,
-            # not sooner: until then the folder may hold another model
-            None if self._folder is None else lambda: self._folder.begin(self.config),
-            shared,
-            **kwargs,
-        )
-        self.callbacks = self._trainer.callbacks
-
-    def train(
-        self,
-        X,
-        validation_X=None,
-        epochs: int | None = None,
-        steps_per_epoch: int | None = None,
-        verbose: int | str = "auto",
-    ) -> keras.callbacks.History:
-        """Train on noisy images.
-
-        Parameters
-        ----------
-        X : ndarray (S, (Z,) Y, X, C) or sequence of such
-            Noisy images in their own units, of any real dtype; sizes may differ in a sequence.
-        validation_X : ndarray or sequence, optional
-            Noisy images for the validation loss. Without any, the training loss decides which
-            weights are best.
-        epochs, steps_per_epoch : int, optional
-            In place of the config's.
-        verbose : {'auto', 0, 1, 2}
-            As in `keras.Model.fit`.
-
-        Returns
-        -------
-        keras.callbacks.History
-
-        Raises
-        ------
-        ImageError
-            For images that do not fit the model or cannot be trained on; nothing is written then.
-        TrainingError
-            If the loss became infinite or NaN. The model then has the last good weights.
-        KeyboardInterrupt
-            If interrupted. The model then has the weights it would have had at the end of the
-            last full epoch, and so have the files.
-        """
-        images = self._check_training_images(X, "Training images")
-        steps = self._count(epochs, steps_per_epoch)[1]
-        if self.config.means is None:
-            self.config.update_parameters(**_statistics_of(type(self.config), images))
-        data = self._training_data(images, steps)
-        validation = None
-        if validation_X is not None:
-            held_out = self._check_training_images(validation_X, "Validation images")
-            validation = self._validation_data(held_out)
-        return self._fit(data, validation, epochs, steps_per_epoch, verbose)
-
-    def _count(self, epochs, steps_per_epoch):
-        """Epochs, and steps in each: those asked for, else the config's."""
-        for name, value in (("epochs", epochs), ("steps_per_epoch", steps_per_epoch)):
-            if value is not None and value < 1:
-                raise ConfigError(f"{name} must be at least 1. Received: {value}.")
-        return (
-            epochs or self.config.train_epochs,
-            steps_per_epoch or self.config.train_steps_per_epoch,
-        )
-
-    def _fit(self, data, validation, epochs, steps_per_epoch, verbose):
-        if self._trainer is None:
-            self.prepare_for_training()
-        return self._trainer.fit(data, validation, *self._count(epochs, steps_per_epoch), verbose)
-
-    def _check_training_images(self, X, what):
-        try:
-            images = as_image_list(X, self.config.n_dim)
-        except ImageError as error:
-            raise ImageError(
-                f"{what} do not fit a model of axes S{self.config.axes}. {error}"
-            ) from None
-        if images[0].shape[-1] != self.config.n_channel_in:
-            raise ImageError(
-                f"{what} must have the {self.config.n_channel_in} channel(s) of the model. "
-                f"Received: {images[0].shape[-1]} channels."
-            )
-        for image in images:
-            check_image(image, what)
-        return images
 
     # folder ------------------------------------------------------------------------------------
 
@@ -337,11 +243,51 @@ class Denoiser(Predicting):
 
         return export_model(self, kind, path, overwrite, **options)
 
+    def report(
+        self,
+        path: str | os.PathLike,
+        image: np.ndarray | None = None,
+        axes: str | None = None,
+        truth: np.ndarray | None = None,
+        repeats: np.ndarray | None = None,
+        overwrite: bool = False,
+    ) -> Path:
+        """Write a page of HTML that tells whether the result can be trusted.
+
+        Parameters
+        ----------
+        path : path
+            Ends in .html. The page holds all of its pictures.
+        image : ndarray, optional
+            Noisy image; of large ones the middle is looked at. Default: a part of the images that
+            the model was trained on just now, if it was.
+        axes : str, optional
+            Axes of `image` and `truth`. Needed unless `image` has two dimensions.
+        truth : ndarray, optional
+            Clean image of the same shape, for PSNR and SSIM.
+        repeats : ndarray (T, (Z,) Y, X), optional
+            Two or more noisy looks at the scene of `image`, for a PSNR without ground truth.
+            Without `image` the first of them is denoised.
+        overwrite : bool
+            Replace what is there.
+
+        Returns
+        -------
+        Path
+            What was written: losses, images with linked zoom, what was taken away and its
+            autocorrelation, brightness, error on held-out pixels, settings, versions and seed.
+
+        Raises
+        ------
+        ImageError, AxesError
+            If the images do not fit the model or each other.
+        OutputExistsError
+            If the output is there already.
+        """
+        from ..evaluation.report import write_report
+
+        return write_report(self, path, image, axes, truth, repeats, overwrite)
+
     def _draw_seed(self) -> int:
         seed = self.config.train_seed
         return int(np.random.SeedSequence().entropy % 2**32) if seed is None else seed
-
-
-def _statistics_of(config_class, images):
-    settings = config_class._settings_from(images)
-    return {name: settings[name] for name in ("means", "stds")}

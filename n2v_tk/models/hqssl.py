@@ -17,6 +17,7 @@ from ..noise_term import NoiseTerm
 from ..normalization import normalize, result_dtype, to_dtype
 from .base import Denoiser
 from .predicting import as_image
+from .shown import DenoisedImage, Posterior
 
 VALIDATION_PATCHES = 32
 # a noise level of real images is reached within some hundred steps
@@ -198,11 +199,15 @@ class HQSSL(Denoiser):
         names = wanted or ["posterior_mean", "posterior_variance", "prior_mean", "prior_variance"]
         predictor = self._predictor(precision, engine, max_memory, layout)
         results = self._denoised(predictor, stack, counts, names)
-        results = {
-            name: to_dtype(layout.from_stack(v), dtype if name.endswith("mean") else np.float32)
+        results = Posterior(
+            (name, DenoisedImage(self._of_dtype(name, layout.from_stack(v), dtype), layout.axes))
             for name, v in results.items()
-        }
+        )
         return results if output == "all" else results[names[0]]
+
+    @staticmethod
+    def _of_dtype(name, values, dtype):
+        return to_dtype(values, dtype if name.endswith("mean") else np.float32)
 
     def denoise_stack(self, predictor, stack, normalizer, tta=False):
         """Posterior means of a stack (S, Y, X, C), with a predictor that is at hand."""

@@ -27,6 +27,7 @@ from ..prediction.predictor import Predictor
 from ..prediction.scaled import ScaleByStatistics, predict_scaled
 from ..prediction.tiling import check_n_tiles
 from ..training.precision import resolve_precision
+from .shown import DenoisedImage
 
 ENGINES = ("keras", "openvino")
 
@@ -103,9 +104,10 @@ class Predicting:
 
         Returns
         -------
-        ndarray of the shape of `img`
-            The denoised image (the mean, for a probabilistic model), axes as given. If the model
-            makes several channels of an image without a channel axis, they come last.
+        DenoisedImage of the shape of `img`
+            A numpy array that a notebook shows as a picture: the denoised image (the mean, for a
+            probabilistic model), axes as given. If the model makes several channels of an image
+            without a channel axis, they come last.
 
         Raises
         ------
@@ -118,7 +120,8 @@ class Predicting:
             img, axes, resizer, n_tiles, tta, precision, normalizer, max_memory, engine
         )
         result = layout.from_stack(output[..., : self.config.n_channel_out])
-        return to_dtype(result, dtype)
+        axes = layout.axes if result.ndim == img.ndim else layout.axes + "C"
+        return DenoisedImage(to_dtype(result, dtype), axes)
 
     def predict_probabilistic(
         self,

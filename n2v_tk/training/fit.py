@@ -13,6 +13,7 @@ from ..nets.forms import training_form
 from .board import tensorboard_for
 from .callbacks import CosineSchedule, CountEpochs, KeepWeights, RampSchedule
 from .devices import Devices
+from .record import KeepRecord, TrainingRecord
 
 
 class Trainer:
@@ -34,6 +35,10 @@ class Trainer:
         Called before the first weights of a training are written.
     devices : Devices, optional
         That share every batch.
+    record : TrainingRecord, optional
+        Of the trainings that made the weights so far, which this one is added to.
+    seed : int, optional
+        What everything is drawn from, to be remembered.
     **kwargs
         Passed to `keras.Model.compile`.
     """
@@ -47,6 +52,8 @@ class Trainer:
         optimizer: keras.optimizers.Optimizer | None = None,
         before_writing: Callable[[], None] | None = None,
         devices: Devices | None = None,
+        record: TrainingRecord | None = None,
+        seed: int | None = None,
         **kwargs,
     ):
         self.network = network
@@ -60,6 +67,9 @@ class Trainer:
         self.kept = KeepWeights(
             network, folder, config.train_checkpoint, before_writing=before_writing
         )
+        self.record = TrainingRecord() if record is None else record
+        facts = {"seed": seed, "precision": config.train_precision}
+        self._keep_record = KeepRecord(self.record, folder, **facts)
         self.callbacks = self._callbacks(folder)
         self._epochs_done = 0
 
@@ -110,7 +120,9 @@ class Trainer:
         self.board = tensorboard_for(config, folder)
         return callbacks if self.board is None else [*callbacks, self.board]
 
-    def fit(self, data, validation, epochs: int, steps: int, verbose) -> keras.callbacks.History:
+    def fit(
+        self, data, validation, epochs: int, steps: int, verbose, live=None
+    ) -> keras.callbacks.History:
         """Train, then give the network the weights that `train_keep` asks for.
 
         Parameters
@@ -120,6 +132,8 @@ class Trainer:
         epochs, steps : int
             Epochs, and steps in each.
         verbose : as in `keras.Model.fit`
+        live : keras.callbacks.Callback, optional
+            For this training only.
 
         Raises
         ------
@@ -127,9 +141,10 @@ class Trainer:
             If the loss stopped being finite; the network has the last good weights.
         """
         with self.devices.scope():
-            return self._fit(data, self.devices.divisible(validation), epochs, steps, verbose)
+            more = [self._keep_record] if live is None else [self._keep_record, live]
+            return self._fit(data, self.devices.divisible(validation), epochs, steps, verbose, more)
 
-    def _fit(self, data, validation, epochs, steps, verbose):
+    def _fit(self, data, validation, epochs, steps, verbose, more):
         self.form.set_weights(self.network.get_weights())
         scheduled = self.config.train_schedule != "plateau"
         average = self.config.train_ema is not None
@@ -158,7 +173,8 @@ class Trainer:
                 epochs=epochs,
                 validation_data=validation,
                 validation_batch_size=self.config.train_batch_size,
-                callbacks=[*before, *self.callbacks],
+                # the record last: it tells what others may have changed
+                callbacks=[*before, *self.callbacks, *more],
                 shuffle=False,
                 verbose=verbose,
             )

@@ -1,0 +1,172 @@
+"""Training of a model: the verbs that make its weights."""
+
+from __future__ import annotations
+
+import sys
+
+import keras
+import numpy as np
+
+from ..data.patches import as_image_list
+from ..errors import ConfigError, ImageError
+from ..normalization import check_image
+from ..training.devices import Devices
+from ..training.fit import Trainer
+from ..training.precision import resolve_precision
+from .shown import TrainingHistory
+
+# side of the picture that is shown while a model is trained, in pixels
+PREVIEW = 256
+# and of what is kept for a report
+EXAMPLE = 768
+
+
+class Training:
+    """Trains `self.keras_model` as `self.config` says.
+
+    Part of `Denoiser`, which see. Subclasses of that say what is trained on (`_training_data`,
+    `_validation_data`) and with which loss (`_loss`).
+    """
+
+    def prepare_for_training(self, optimizer=None, devices: int | None = None, **kwargs) -> None:
+        """Compile the network for training and fill `callbacks`.
+
+        Called by `train` if it was not before.
+
+        Parameters
+        ----------
+        optimizer : keras.optimizers.Optimizer, optional
+            Default: Adam with the learning rate and schedule of the config.
+        devices : int, optional
+            GPUs of this machine (processors where it has none) that share every batch, on
+            TensorFlow and JAX. `train_batch_size` must be divisible by it.
+        **kwargs
+            Passed to `keras.Model.compile`, e.g. ``metrics=()``. The metrics 'mse' and 'mae' are
+            those of the training loss: on blind spots for N2V, as 'n2v_mse' and 'n2v_abs' in the
+            history.
+        """
+        shared = Devices(devices, self.config.train_batch_size)
+        if "metrics" in kwargs:
+            with shared.scope():
+                kwargs["metrics"] = [self._metric(m) for m in kwargs["metrics"] or ()]
+        wanted = self.config.train_precision
+        self.config.train_precision = resolve_precision(wanted, self.keras_model)
+        self._trainer = Trainer(
+            self.keras_model,
+            self.config,
+            self._loss(),
+            self.logdir,
+            optimizer,
+            # not sooner: until then the folder may hold another model
+            None if self._folder is None else lambda: self._folder.begin(self.config),
+            shared,
+            self.record,
+            self._seed,
+            **kwargs,
+        )
+        self.callbacks = self._trainer.callbacks
+
+    def train(
+        self,
+        X,
+        validation_X=None,
+        epochs: int | None = None,
+        steps_per_epoch: int | None = None,
+        verbose: int | str = "auto",
+    ) -> keras.callbacks.History:
+        """Train on noisy images.
+
+        Parameters
+        ----------
+        X : ndarray (S, (Z,) Y, X, C) or sequence of such
+            Noisy images in their own units, of any real dtype; sizes may differ in a sequence.
+        validation_X : ndarray or sequence, optional
+            Noisy images for the validation loss. Without any, the training loss decides which
+            weights are best.
+        epochs, steps_per_epoch : int, optional
+            In place of the config's.
+        verbose : {'auto', 0, 1, 2}
+            As in `keras.Model.fit`.
+
+        Returns
+        -------
+        keras.callbacks.History
+
+        Raises
+        ------
+        ImageError
+            For images that do not fit the model or cannot be trained on; nothing is written then.
+        TrainingError
+            If the loss became infinite or NaN. The model then has the last good weights.
+        KeyboardInterrupt
+            If interrupted. The model then has the weights it would have had at the end of the
+            last full epoch, and so have the files.
+        """
+        images = self._check_training_images(X, "Training images")
+        steps = self._count(epochs, steps_per_epoch)[1]
+        if self.config.means is None:
+            self.config.update_parameters(**_statistics_of(type(self.config), images))
+        data = self._training_data(images, steps)
+        validation = None
+        if validation_X is not None:
+            held_out = self._check_training_images(validation_X, "Validation images")
+            validation = self._validation_data(held_out)
+        return self._fit(data, validation, epochs, steps_per_epoch, verbose)
+
+    def _count(self, epochs, steps_per_epoch):
+        """Epochs, and steps in each: those asked for, else the config's."""
+        for name, value in (("epochs", epochs), ("steps_per_epoch", steps_per_epoch)):
+            if value is not None and value < 1:
+                raise ConfigError(f"{name} must be at least 1. Received: {value}.")
+        return (
+            epochs or self.config.train_epochs,
+            steps_per_epoch or self.config.train_steps_per_epoch,
+        )
+
+    def _fit(self, data, validation, epochs, steps_per_epoch, verbose):
+        if self._trainer is None:
+            self.prepare_for_training()
+        epochs, steps = self._count(epochs, steps_per_epoch)
+        live = None
+        if verbose == "auto" and "IPython" in sys.modules:
+            from ..plot import LiveTraining, in_notebook
+
+            if in_notebook():
+                live, verbose = LiveTraining(epochs, lambda: self._preview(data)), 0
+        if self._trainer.board is not None:
+            names = ("noisy", "denoised")
+            self._trainer.board.preview = lambda: dict(zip(names, self._preview(data), strict=True))
+        self.example = data.example(EXAMPLE if self.config.n_dim == 2 else EXAMPLE // 4)
+        history = self._trainer.fit(data, validation, epochs, steps, verbose, live)
+        return TrainingHistory.of(history, live is not None)
+
+    def _preview(self, data):
+        """A noisy picture of the training images, and what the model makes of it now."""
+        noisy = data.example(PREVIEW if self.config.n_dim == 2 else PREVIEW // 4)
+        denoised = self.predict(noisy, self.config.axes)
+        if self.config.n_dim == 3:
+            noisy, denoised = noisy[len(noisy) // 2], denoised[len(denoised) // 2]
+        return tuple(
+            i if i.shape[-1] == 3 else i[..., 0] for i in map(np.asarray, (noisy, denoised))
+        )
+
+    def _check_training_images(self, X, what):
+        try:
+            images = as_image_list(X, self.config.n_dim)
+        except ImageError as error:
+            raise ImageError(
+                f"{what} do not fit a model of axes S{self.config.axes}. {error}"
+            ) from None
+        if images[0].shape[-1] != self.config.n_channel_in:
+            raise ImageError(
+                f"{what} must have the {self.config.n_channel_in} channel(s) of the model. "
+                f"Received: {images[0].shape[-1]} channels."
+            )
+        for image in images:
+            check_image(image, what)
+        return images
+
+
+def _statistics_of(config_class, images):
+    settings = config_class._settings_from(images)
+    return {name: settings[name] for name in ("means", "stds")}
