@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,12 +20,14 @@ SUFFIXES = (*TIFF_SUFFIXES, ".png", ".npy")
 SOURCE_SUFFIXES = (*HDF5_SUFFIXES, *MICROSCOPE_SUFFIXES)
 
 
-def check_output(path: str | os.PathLike, overwrite: bool = False) -> None:
+def check_output(
+    path: str | os.PathLike, overwrite: bool = False, suffixes: Sequence[str] = SUFFIXES
+) -> None:
     """Refuse an output that is there, has no usable format, or lies where none can be written."""
     path = Path(path)
-    if path.suffix.lower() not in SUFFIXES:
+    if path.suffix.lower() not in suffixes:
         raise ImageFileError(
-            f"Results are written as {', '.join(SUFFIXES)}. Received: {path}. Give the output such "
+            f"Results are written as {', '.join(suffixes)}. Received: {path}. Give the output such "
             "a suffix."
         )
     if path.exists() and not overwrite:

@@ -1,0 +1,59 @@
+"""`n2v-tk check`: advice before training."""
+
+from __future__ import annotations
+
+import json as jsons
+from pathlib import Path
+
+from rich.console import Console
+
+from ..errors import ConfigError
+from ..io import check_output, read_image, replacing
+from .commands import say
+from .files import find_inputs
+
+
+def run(
+    console: Console,
+    inputs: list[str],
+    output: Path | None,
+    axes: str | None,
+    json: Path | None,
+    overwrite: bool,
+) -> None:
+    """Say what kind of noise images have and what removes it."""
+    paths = find_inputs(inputs)
+    if output is not None and len(paths) > 1:
+        raise ConfigError(
+            f"A picture shows the check of one image. Received: {len(paths)} images. Check them "
+            "one by one, or leave --output out."
+        )
+    for target, suffix in ((output, ".png"), (json, ".json")):
+        if target is not None:
+            check_output(target, overwrite, (suffix,))
+    from ..evaluation.noise_check import check_noise
+
+    found = {}
+    for path in paths:
+        image = read_image(path, axes)
+        check = check_noise(image.data, image.axes)
+        found[str(path)] = check.to_json()
+        say(console, f"{path}\n{check}")
+        say(console, f"Denoise it: {_command(check, path)}\n")
+        if output is not None:
+            with replacing(output) as temporary:
+                check.plot().savefig(temporary, dpi=110)
+    if json is not None:
+        with replacing(json) as temporary:
+            temporary.write_text(jsons.dumps(found, indent=1), encoding="utf-8")
+
+
+def _command(check, path):
+    """The command line that does what was recommended."""
+    options = [f"--method {check.method}"]
+    if "axis" in check.settings:
+        options.append(f"--struct-axis {check.settings['axis']}")
+        options.append(f"--struct-length {check.settings['length']}")
+    elif "structN2Vmask" in check.settings:
+        return "in Python: check_noise(image, axes).config() has the mask for structN2V."
+    return f"n2v-tk denoise {path} -o denoised{path.suffix} {' '.join(options)}"
