@@ -36,6 +36,21 @@ _PAPERS = {
         "limits of fluorescence microscopy. Nature Methods 2018.",
         "10.1038/s41592-018-0216-7",
     ),
+    "n2n": Citation(
+        "J. Lehtinen, J. Munkberg, J. Hasselgren, S. Laine, T. Karras, M. Aittala, T. Aila. "
+        "Noise2Noise: Learning Image Restoration without Clean Data. ICML 2018.",
+        "10.48550/arXiv.1803.04189",
+    ),
+    "hqssl": Citation(
+        "S. Laine, T. Karras, J. Lehtinen, T. Aila. High-Quality Self-Supervised Deep Image "
+        "Denoising. NeurIPS 2019.",
+        "10.48550/arXiv.1901.10277",
+    ),
+    "masked": Citation(
+        "H. Chen, J. Gu, Y. Liu, S. A. Magid, C. Dong, Q. Wang, H. Pfister, L. Zhu. Masked Image "
+        "Training for Generalizable Deep Image Denoising. CVPR 2023.",
+        "10.48550/arXiv.2303.13132",
+    ),
 }
 
 
