@@ -83,7 +83,8 @@ def draw_curves(axis, curves: Mapping[str, list[float]]) -> None:
             axis.plot(epochs[best], held_out[best], "o", color="tab:orange", markersize=5)
             axis.annotate(
                 f"best: epoch {best + 1}", (epochs[best], held_out[best]), (0, 8),
-                textcoords="offset points", ha="center", fontsize=8,
+                textcoords="offset points", fontsize=8,
+                ha="right" if best > 0.8 * len(held_out) else "center",
             )  # fmt: skip
     axis.set_ylabel("loss")
     axis.margins(y=0.15)

@@ -73,7 +73,8 @@ def test_best_and_last_weights_are_kept(noisy_stack, small, tmp_path):
     load_weights(net, last)
     assert any((a != b).any() for a, b in zip(kept, net.get_weights(), strict=True))
     assert any((a != b).any() for a, b in zip(kept, start, strict=True))
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["weights_best.h5", "weights_last.h5"]
+    names = ["training.json", "weights_best.h5", "weights_last.h5"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == names
 
 
 def test_train_keep_last(noisy_stack, small, tmp_path):
