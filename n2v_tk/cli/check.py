@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json as jsons
+import shlex
 from pathlib import Path
 
 from rich.console import Console
 
 from ..errors import ConfigError
-from ..io import check_output, read_image, replacing
+from ..io import SUFFIXES, check_output, read_image, replacing
 from .commands import say
 from .files import find_inputs
 
@@ -39,21 +40,25 @@ def run(
         check = check_noise(image.data, image.axes)
         found[str(path)] = check.to_json()
         say(console, f"{path}\n{check}")
-        say(console, f"Denoise it: {_command(check, path)}\n")
+        say(console, f"Denoise it: {_command(check, path, axes)}\n")
         if output is not None:
             with replacing(output) as temporary:
                 check.plot().savefig(temporary, dpi=110)
     if json is not None:
         with replacing(json) as temporary:
-            temporary.write_text(jsons.dumps(found, indent=1), encoding="utf-8")
+            text = jsons.dumps(found, indent=1, allow_nan=False)
+            temporary.write_text(text, encoding="utf-8")
 
 
-def _command(check, path):
+def _command(check, path, axes):
     """The command line that does what was recommended."""
     options = [f"--method {check.method}"]
+    if axes is not None:
+        options.append(f"--axes {axes}")
     if "axis" in check.settings:
         options.append(f"--struct-axis {check.settings['axis']}")
         options.append(f"--struct-length {check.settings['length']}")
     elif "structN2Vmask" in check.settings:
         return "in Python: check_noise(image, axes).config() has the mask for structN2V."
-    return f"n2v-tk denoise {path} -o denoised{path.suffix} {' '.join(options)}"
+    suffix = path.suffix if path.suffix.lower() in SUFFIXES else ".tif"
+    return f"n2v-tk denoise {shlex.quote(str(path))} -o denoised{suffix} {' '.join(options)}"

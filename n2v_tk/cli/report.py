@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.console import Console
 
 from ..errors import ConfigError
-from ..io import check_output, read_image
+from ..io import Image, check_output, read_image
 from .commands import say
 from .device import start_backend
 
@@ -27,7 +27,7 @@ def run(
         raise ConfigError(f"A report shows one image. Received: {len(image)}. Name one.")
     check_output(output, overwrite, (".html", ".htm"))
     noisy = read_image(image[0], axes) if image else None
-    clean = None if truth is None else read_image(truth, axes)
+    clean = None if truth is None else _in_axes_of(read_image(truth, axes), noisy)
     frames = None if repeats is None else read_image(repeats)
     start_backend(None)
     from ..models.loading import load_model
@@ -41,3 +41,11 @@ def run(
         overwrite=overwrite,
     )
     say(console, f"The report is {written}. Open it in a browser.")
+
+
+def _in_axes_of(clean, noisy):
+    """The clean image, its axes in the order of the noisy one's."""
+    if noisy is None or sorted(clean.axes) != sorted(noisy.axes):
+        return clean
+    order = [clean.axes.index(a) for a in noisy.axes]
+    return Image(clean.data.transpose(*order), noisy.axes)

@@ -191,6 +191,8 @@ def _bias_of_smoothest():
 
 def _line(signal, variance, counts):
     """Slope, not negative, and value at 0 of variance over signal; outliers count less."""
+    if variance.max() <= 0:
+        return 0.0, 0.0
     if len(signal) < 3 or np.ptp(signal) < 1e-9 * max(1.0, np.abs(signal).max()):
         return 0.0, float(np.average(variance, weights=counts))
     weights = counts / np.maximum(variance, variance.mean() * 1e-3) ** 2

@@ -31,6 +31,8 @@ class Picture:
 
     Attributes
     ----------
+    axes : str
+        As given, in upper case.
     values, weight : ndarray of float32 (1, (Z,) Y, X, C)
         The picture in [0, 1], and 1 where it is known.
     n_dim : {2, 3}
@@ -56,7 +58,7 @@ class Picture:
                 "planes one by one."
             )
         check_image(image)
-        self._image, self._axes = image, axes
+        self._image, self.axes = image, axes
         self.factor = factor
         self._layout = StackLayout.of(image, axes, 3 if "Z" in axes else 2)
         self.n_dim = self._layout.n_dim
@@ -69,7 +71,7 @@ class Picture:
         self.values = self._to_unit(stack)
 
     def _weight(self, mask):
-        shape, axes = self._image.shape, self._axes
+        shape, axes = self._image.shape, self.axes
         without = tuple(n for n, a in zip(shape, axes, strict=True) if a != "C")
         if mask.shape == without and "C" in axes:
             mask = np.expand_dims(mask, axes.index("C"))
@@ -113,15 +115,15 @@ class Picture:
         """
         image = np.asanyarray(image)
         wanted = self._enlarged_shape() if enlarged else self._image.shape
-        spatial = [i for i, a in enumerate(self._axes) if a != "C"]
+        spatial = [i for i, a in enumerate(self.axes) if a != "C"]
         fits = image.ndim == len(wanted) and all(image.shape[i] == wanted[i] for i in spatial)
         if not fits or (enlarged and image.shape != wanted):
             raise ImageError(
-                f"{what} must have the shape {tuple(wanted)} (axes {self._axes!r}). Received: "
+                f"{what} must have the shape {tuple(wanted)} (axes {self.axes!r}). Received: "
                 f"{image.shape}."
             )
         check_image(image, what)
-        return StackLayout.of(image, self._axes, self.n_dim).to_stack(image)
+        return StackLayout.of(image, self.axes, self.n_dim).to_stack(image)
 
     def in_unit_range(self, image: np.ndarray, what: str) -> np.ndarray:
         """A picture of the size of the result, in the scale of this one."""
@@ -132,7 +134,7 @@ class Picture:
 
         With `keep_known` the given values stand wherever they are known.
         """
-        layout = StackLayout(self._axes, self._enlarged_shape(), self.n_dim)
+        layout = StackLayout(self.axes, self._enlarged_shape(), self.n_dim)
         stack = np.asarray(output, np.float32) * np.float32(self.high - self.low)
         restored = np.ascontiguousarray(layout.from_stack(stack + np.float32(self.low)))
         if keep_known:
@@ -143,7 +145,7 @@ class Picture:
     def _enlarged_shape(self):
         return tuple(
             length * (self.factor if axis in "YX" else 1)
-            for axis, length in zip(self._axes, self._image.shape, strict=True)
+            for axis, length in zip(self.axes, self._image.shape, strict=True)
         )
 
     def fingerprint(self) -> str:

@@ -102,10 +102,14 @@ def look_for_faults(
     dtype: np.dtype,
 ) -> list[Finding]:
     """What cameras, programs and files did to the image."""
-    findings = [*_of_grey_values(planes, noise, dtype), *_of_scaling(planes)]
-    if jpeg_blocks(planes):
+    # what the image shows may be periodic too; noise that is smooth tells that pixels were mixed
+    smooth = structure is None or max(structure.smooth_part(a) for a in "XY") > 0.3
+    findings = [*_of_grey_values(planes, noise, dtype), *_of_scaling(planes, smooth)]
+    if jpeg := jpeg_blocks(planes):
+        sure = jpeg == "coefficients" or smooth
         findings.append(Finding(
-            "jpeg", "problem", "It was compressed as JPEG.",
+            "jpeg", "problem" if sure else "warning",
+            "It was compressed as JPEG." if sure else "It may have been compressed as JPEG.",
             "Its blocks are not noise and stay. Use the file as it was before; for a single "
             "picture, n2v-tk dip jpeg removes traces of compression.",
         ))  # fmt: skip
@@ -120,7 +124,13 @@ def look_for_faults(
                 "N2V2 replaces by the median and minds them least; a median filter on just these "
                 "pixels before training is better still.",
             ))  # fmt: skip
-    border = max(blank_border(plane) for plane in planes)
+    blank = sum(np.ptp(plane) == 0 for plane in planes)
+    if blank:
+        findings.append(Finding(
+            "blank", "warning", f"{blank} of {len(planes)} planes that were looked at are blank.",
+            "Leave them out: there is nothing to learn from.",
+        ))  # fmt: skip
+    border = max(blank_border(plane) for plane in planes if np.ptp(plane) > 0)
     if border:
         findings.append(Finding(
             "border", "warning", f"There are {border} blank rows or columns at the edges.",
@@ -164,7 +174,7 @@ def _of_grey_values(planes, noise, dtype):
         )  # fmt: skip
 
 
-def _of_scaling(planes):
+def _of_scaling(planes, smooth):
     repeats = [repeated_pixels(planes, axis) for axis in (1, 2)]
     if all(repeats):
         yield Finding(
@@ -178,9 +188,11 @@ def _of_scaling(planes):
         seen = " and ".join(
             f"{p:.3g} pixels along {a}" for p, a in zip(periods, "YX", strict=True) if p
         )
-        yield Finding(
-            "interpolated", "problem",
-            f"Sharpness comes and goes with a period of {seen}: pixels were interpolated (scaled, "
-            "registered, or colours of a mosaic sensor), or the camera reads lines differently.",
-            "Interpolated noise is correlated. Use the data before that step.",
-        )  # fmt: skip
+        text = f"Sharpness comes and goes with a period of {seen}: "
+        if smooth:
+            text += "pixels were interpolated (scaled, registered, or colours of a mosaic sensor)."
+            advice = "Interpolated noise is correlated. Use the data before that step."
+            yield Finding("interpolated", "problem", text, advice)
+        else:
+            text += "what it shows is periodic, or lines were read in different ways."
+            yield Finding("interpolated", "note", text)

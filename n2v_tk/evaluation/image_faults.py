@@ -103,6 +103,8 @@ def periodic(planes: np.ndarray, axis: int) -> float | None:
     profile = profile - np.convolve(np.pad(profile, 8, "edge"), np.ones(17) / 17, "valid")
     spectrum = np.abs(np.fft.rfft(profile * np.hanning(profile.size)))
     spectrum[: max(2, profile.size // 16)] = 0
+    if not spectrum.any():
+        return None
     peak = int(np.argmax(spectrum))
     typical = np.median(spectrum[spectrum > 0])
     return profile.size / peak if spectrum[peak] > _PEAK * typical else None
@@ -118,15 +120,18 @@ def repeated_pixels(planes: np.ndarray, axis: int) -> int | None:
     return None
 
 
-def jpeg_blocks(planes: np.ndarray) -> bool:
+def jpeg_blocks(planes: np.ndarray) -> str | None:
     """Whether an image was compressed as JPEG, wherever its blocks of 8 x 8 pixels begin.
 
-    Told by the cosine coefficients of the blocks, which pile up at multiples of the step that they
-    were rounded to, or by edges between the blocks.
+    Returns
+    -------
+    {'coefficients', 'edges', None}
+        What tells: cosine coefficients of the blocks pile up at multiples of the step that they
+        were rounded to, or edges between the blocks stand out.
     """
-    return any(_coefficients_are_rounded(plane) for plane in planes[:3]) or all(
-        _edges_stand_out(planes, axis) for axis in (1, 2)
-    )
+    if any(_coefficients_are_rounded(plane) for plane in planes[:3]):
+        return "coefficients"
+    return "edges" if all(_edges_stand_out(planes, axis) for axis in (1, 2)) else None
 
 
 def _coefficients_are_rounded(plane, most=600):

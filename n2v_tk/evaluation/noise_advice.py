@@ -9,6 +9,7 @@ import numpy as np
 from ..data.noise_estimation import NoiseEstimate
 from .findings import Finding
 from .noise_structure import NoiseStructure
+from .sampled import Sampled
 
 # correlation with the next pixel below which noise counts as independent, and that from which it
 # spoils what a blind spot predicts
@@ -32,9 +33,7 @@ class Advice:
 def advise(
     structure: NoiseStructure | None,
     noise: NoiseEstimate | None,
-    planes: np.ndarray,
-    axes: str,
-    shape: tuple[int, ...],
+    sampled: Sampled,
 ) -> Advice:
     """What to do about noise of such structure."""
     if structure is None:
@@ -47,12 +46,11 @@ def advise(
         return Advice("n2v2", {}, "It is the usual choice.", {}, [finding])
     correlation = {a: float(structure.along(a)[0]) for a in "XY"}
     if structure.between is not None:
-        between = next((a for a in "TZC" if a in axes), "S")
-        correlation[between] = structure.between
+        correlation[sampled.along] = structure.between
     advice = _advise(structure, correlation)
-    advice.findings[:0] = _level(noise, planes, structure)
-    advice.findings += _between_planes(correlation, axes)
-    if "T" in axes and shape[axes.index("T")] > 1 and _still(planes):
+    advice.findings[:0] = _level(noise, sampled.planes, structure)
+    advice.findings += _between_planes(correlation)
+    if sampled.along == "T" and _still(sampled):
         advice.findings.append(Finding(
             "repeats", "note", "The frames seem to show one still scene.",
             "If nothing moves, Noise2Noise on the frames (method n2n) learns from pairs, whatever "
@@ -168,7 +166,7 @@ def _level(noise, planes, structure):
     return findings
 
 
-def _between_planes(correlation, axes):
+def _between_planes(correlation):
     for axis, name in (("T", "frames"), ("Z", "planes"), ("C", "channels")):
         value = correlation.get(axis, 0.0)
         if value <= 0.3:
@@ -192,11 +190,12 @@ def _between_planes(correlation, axes):
     return []
 
 
-def _still(planes):
-    """Whether planes hardly differ but for their noise."""
+def _still(sampled):
+    """Whether the first and the last frame hardly differ but for their noise."""
     from scipy.ndimage import gaussian_filter
 
-    if len(planes) < 2:
+    first, last = sampled.following[0][0], sampled.following[-1][1]
+    pair = [gaussian_filter(sampled.planes[i], 4.0).ravel() for i in (first, last)]
+    if min(p.std() for p in pair) == 0:
         return False
-    first, last = (gaussian_filter(p, 4.0).ravel() for p in (planes[0], planes[-1]))
-    return bool(np.corrcoef(first, last)[0, 1] > 0.97)
+    return bool(np.corrcoef(*pair)[0, 1] > 0.97)

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from .. import html
 from ..axes import StackLayout, normalize_axes
 from ..data.noise_estimation import NoiseEstimate, noise_if_enough
-from ..errors import ImageError
 from ..normalization import check_image
 from .findings import Finding, look_for_faults, look_for_size, say_axes
 from .noise_advice import Advice, advise
 from .noise_structure import NoiseStructure, noise_structure
-
-# planes that are looked at, and pixels along a side of each
-_PLANES, _SIDE = 8, 1024
+from .sampled import sample_planes
 
 
 @dataclass
@@ -77,7 +74,12 @@ class NoiseCheck:
             n_dim = choose_n_dim([(self._image.shape, self.axes)], self.method)
             X = [StackLayout.of(self._image, self.axes, n_dim).to_stack(self._image)]
         images = [X] if hasattr(X, "ndim") else list(X)
-        return make_config(images, self.method, **{**self.settings, **changes})
+        settings = {**self.settings, **changes}
+        mask = settings.get("structN2Vmask")
+        if mask is not None and np.ndim(mask) == 2 and images[0].ndim == 5:
+            # within the planes of a volume
+            settings["structN2Vmask"] = [mask]
+        return make_config(images, self.method, **settings)
 
     def plot(self):
         """The image with the places that were looked at, its noise over brightness, the
@@ -115,7 +117,7 @@ class NoiseCheck:
         """All of it but the pictures, as JSON holds it."""
         return {
             "axes": self.axes,
-            "noise": None if self.noise is None else vars(self.noise),
+            "noise": None if self.noise is None else _without_nan(vars(self.noise)),
             "correlation": self.correlation,
             "findings": [vars(f) for f in self.findings],
             "method": self.method,
@@ -168,16 +170,11 @@ def check_noise(image: np.ndarray, axes: str | None = None) -> NoiseCheck:
     guessed = axes is None
     axes = normalize_axes(axes or guess_axes(image), image.ndim)
     check_image(image, look=False)
-    planes, following = _sample(image, axes)
-    check_image(planes)
-    if np.ptp(planes) == 0:
-        raise ImageError(
-            f"The image is constant: there is no noise and nothing else. Received: {planes.flat[0]}"
-            " everywhere."
-        )
-    structure = _structure(planes, following, axes)
+    sampled = sample_planes(image, axes)
+    planes = sampled.planes
+    structure = _structure(sampled)
     noise = noise_if_enough(planes)
-    advice: Advice = advise(structure, noise, planes, axes, image.shape)
+    advice: Advice = advise(structure, noise, sampled)
     findings = [
         say_axes(image, axes, guessed),
         *look_for_size(image.shape, axes),
@@ -190,41 +187,17 @@ def check_noise(image: np.ndarray, axes: str | None = None) -> NoiseCheck:
     )  # fmt: skip
 
 
-def _sample(image, axes):
-    """Some planes (N, Y, X) as floats, and pairs of (index, next) along T, Z or C."""
-    layout = StackLayout.of(image, axes, 2)
-    stack = layout.to_stack(image)
-    n_channels = stack.shape[-1]
-    # neighbours among the planes, in two or more places of the stack
-    pairs = max(1, _PLANES // (2 * min(n_channels, 4)))
-    starts = np.unique(np.linspace(0, max(0, len(stack) - 2), pairs).astype(int))
-    chosen = sorted({int(i) for s in starts for i in (s, s + 1) if i < len(stack)})
-    corners = [max(0, (n - _SIDE) // 2) for n in stack.shape[1:3]]
-    y, x = (slice(corner, corner + _SIDE) for corner in corners)
-    planes, index = [], {}
-    for i in chosen:
-        part = np.asarray(stack[i : i + 1, y, x], np.float64)[0]
-        for c in range(min(n_channels, 4)):
-            index[i, c] = len(planes)
-            planes.append(part[..., c])
-    following = [(index[i, c], index[i + 1, c]) for i, c in index if (i + 1, c) in index]
-    if not following:
-        following = [(index[i, c], index[i, c + 1]) for i, c in index if (i, c + 1) in index]
-    return np.stack(planes), following
-
-
-def _structure(planes, following, axes):
+def _structure(sampled):
     """Correlation of the noise, from planes or, where that leaves less, from their differences."""
+    planes, following = sampled.planes, sampled.following
     found = noise_structure(planes, following)
     if found is None:
         return None
-    if "T" in axes and following:
+    if sampled.along == "T":
         differences = np.stack([planes[b] - planes[a] for a, b in following])
         of_frames = noise_structure(differences, [])
         if of_frames is not None and _smooth(of_frames) < _smooth(found):
-            found = NoiseStructure(
-                of_frames.map, of_frames.error, found.blocks, found.side, found.between
-            )
+            found = replace(found, map=of_frames.map, error=of_frames.error)
     farthest = max(found.along(a)[-1] for a in "XY")
     if farthest > 0.1:
         # noise that reaches farther than the blocks do
@@ -234,6 +207,10 @@ def _structure(planes, following, axes):
 
 def _smooth(structure):
     return min(structure.smooth_part(a) for a in "XY")
+
+
+def _without_nan(numbers):
+    return {name: value if np.isfinite(value) else None for name, value in numbers.items()}
 
 
 def _short(value):

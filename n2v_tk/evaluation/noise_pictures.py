@@ -67,7 +67,9 @@ def _draw_noise(cell, planes, noise):
 
 
 def _draw_histogram(cell, planes):
-    cell.hist(planes.ravel(), bins=256, color="tab:blue", log=True)
+    low, high = planes.min(), planes.max()
+    edges = np.linspace(low, max(high, low + abs(low) * 1e-9 + 1e-12), 257)
+    cell.hist(planes.ravel(), edges, color="tab:blue", log=True)
     cell.set_title("histogram")
     cell.set_xlabel("grey value")
     cell.set_ylabel("pixels")

@@ -10,20 +10,20 @@ from pathlib import Path
 import numpy as np
 
 from .. import __version__, html
-from ..axes import StackLayout
 from ..data.noise_estimation import NoiseEstimate, noise_if_enough
 from ..data.sequences import middle
 from ..errors import ImageError
 from ..io import check_output, replacing
+from ..models.predicting import as_image
+from ..normalization import check_image
 from ..plot import history, residual, spectrum
 from ..plot.picture import as_img, as_png, grey_scale, plane
 from .metrics import psnr, ssim
+from .report_parts import LEAST_SIDE, cut, part_of, parts_of_repeats
 from .report_text import verdict_of_held_out, verdict_of_linearity, verdict_of_residual
 from .trust import held_out_error, linearity, residual_of, unsupervised_mse
 from .viewer import SCRIPT, STYLE, viewer
 
-# pixels along a side of what is denoised and shown, and planes of a volume
-_SIDE, _DEPTH = 768, 16
 _HELD_OUT_SIDE = 384
 
 _PAGE_STYLE = """
@@ -96,38 +96,36 @@ def write_report(
 
 def _look(model, image, axes, truth, repeats):
     """Denoise a part of the image, and cut the same from what else there is."""
-    n_dim = model.config.n_dim
-    looks = []
-    if repeats is not None:
-        repeats = np.asanyarray(repeats)
-        stack = StackLayout.of(repeats, "T" + "ZYX"[3 - repeats.ndim + 1 :], n_dim).to_stack(
-            repeats
-        )
-        if len(stack) < 2:
-            raise ImageError(
-                "Repeats are two or more noisy images of one scene, along the first axis. "
-                f"Received: shape {repeats.shape}."
-            )
-        looks = [_part(frame) for frame in stack]
-    if image is None and looks:
+    looks = [] if repeats is None else parts_of_repeats(repeats, model.config)
+    if image is not None:
+        image = as_image(image)
+        axes = "YX" if axes is None and image.ndim == 2 else axes
+        model.check(image, axes, look=False)
+        noisy = part_of(image, axes, model.config.n_dim)
+    elif looks:
         noisy = looks[0]
-    elif image is not None:
-        if axes is None and np.ndim(image) == 2:
-            axes = "YX"
-        model.check(image, axes)
-        noisy = _part(_first(image, axes, n_dim))
-    elif model.example is not None:
-        noisy = _part(model.example)
+    elif model.example is not None and model.config.n_channel_out == model.config.n_channel_in:
+        noisy = cut(model.example)
     else:
         return None
     if truth is not None:
-        truth = _part(_first(truth, axes or "ZYX"[3 - np.ndim(truth) :], n_dim))
-    for name, other in (("truth", truth), ("repeats", looks[0] if looks else None)):
-        if other is not None and other.shape != noisy.shape:
+        truth = as_image(truth)
+        truth = part_of(truth, axes or "ZYX"[3 - truth.ndim :], model.config.n_dim)
+    for name, other in (("truth", truth), *(("repeats", look) for look in looks)):
+        if other is None:
+            continue
+        check_image(other, f"The {name}")
+        if other.shape != noisy.shape:
             raise ImageError(
                 f"The {name} must have the shape of the noisy image. Received: parts of shape "
                 f"{other.shape} and {noisy.shape}."
             )
+    check_image(noisy)
+    if min(noisy.shape[-3:-1]) < LEAST_SIDE:
+        raise ImageError(
+            f"The image is too small for a report. Received: {noisy.shape[-3]} x {noisy.shape[-2]} "
+            f"pixels. {LEAST_SIDE} x {LEAST_SIDE} are needed."
+        )
     denoised = np.asarray(model.predict(noisy, model.config.axes))
     if denoised.shape != noisy.shape:
         raise ImageError(
@@ -136,24 +134,6 @@ def _look(model, image, axes, truth, repeats):
         )
     noise = noise_if_enough(np.moveaxis(noisy, -1, 0))
     return _Looked(noisy, denoised, truth, looks, noise)
-
-
-def _first(image, axes, n_dim):
-    """The first sample (the middle plane of volumes, for a network of planes)."""
-    image = np.asanyarray(image)
-    layout = StackLayout.of(image, axes, n_dim)
-    stack = layout.to_stack(image)
-    depth = layout.length("Z") if n_dim == 2 and "Z" in layout.axes else 1
-    return stack[depth // 2]
-
-
-def _part(image):
-    """The middle of ((Z,) Y, X, C)."""
-    image = middle(image, _SIDE)
-    if image.ndim == 4 and len(image) > _DEPTH:
-        start = (len(image) - _DEPTH) // 2
-        image = image[start : start + _DEPTH]
-    return image
 
 
 def _picture(figure, alt):
@@ -177,16 +157,18 @@ def _add_training(model, looked, sections, findings):
     loss = np.asarray(curves["loss"])
     if not np.isfinite(loss).all():
         findings.append(("warning", "The loss became infinite or NaN in some epochs."))
-    if len(held_out) >= 5:
+    if len(held_out) >= 5 and np.isfinite(held_out).all():
         best = int(np.nanargmin(held_out))
-        if best == len(held_out) - 1 and held_out[-1] < 0.98 * held_out[-3]:
+        extent = float(np.nanmax(held_out) - np.nanmin(held_out))
+        rose = float(held_out[-1] - held_out[best])
+        if best == len(held_out) - 1 and held_out[-3] - held_out[-1] > 0.05 * extent:
             text = "The validation loss was still falling at the end: train longer."
             findings.append(("warning", text))
-        elif held_out[-1] > 1.1 * held_out[best] and loss[-1] < loss[best]:
+        elif rose > 0.3 * extent and loss[-1] < loss[best]:
             text = (
-                f"The validation loss was lowest in epoch {best + 1} and rose by "
-                f"{100 * (held_out[-1] / held_out[best] - 1):.0f} % since: the network learns its "
-                "images by heart. Give it more images or fewer epochs."
+                f"The validation loss was lowest in epoch {best + 1} and rose by {rose:.3g} "
+                "since: the network learns its images by heart. Give it more images or fewer "
+                "epochs."
             )
             findings.append(("warning", text))
         else:
@@ -247,18 +229,20 @@ def _add_quality(model, looked, sections, findings):
         )
         rows["so against clean pixels, without the pixel itself"] = f"about {found.error:.3g}"
     if looked.looks:
-        looks = looked.looks
-        if not np.array_equal(looks[0], looked.noisy):
-            looks = [looked.noisy, *looks]
-        error = unsupervised_mse(looked.denoised, looks)
-        value = 10 * np.log10(extent**2 / error) if error > 0 else np.inf
-        rows["unsupervised PSNR, from repeated looks"] = (
-            f"{value:.2f} dB (range {extent:.4g}, percentiles 0.1 to 99.9)"
-        )
-        findings.append(("note", f"Unsupervised PSNR from {len(looks)} looks: {value:.1f} dB."))
+        # the one that was denoised first, and only once
+        others = [look for look in looked.looks if not np.array_equal(look, looked.noisy)]
+        looks = [looked.noisy, *others]
+        error = unsupervised_mse(looked.denoised, looks) if others else 0.0
+        if error > 0:
+            value = 10 * np.log10(extent**2 / error)
+            text = f"{value:.2f} dB (range {extent:.4g}, percentiles 0.1 to 99.9)"
+            findings.append(("note", f"Unsupervised PSNR from {len(looks)} looks: {value:.1f} dB."))
+        else:
+            text = "cannot be told: the error is below what so many pixels tell"
+        rows["unsupervised PSNR, from repeated looks"] = text
     if looked.truth is not None:
         for name, image in (("noisy", looked.noisy), ("denoised", looked.denoised)):
-            near = ssim(_grey(looked.truth), _grey(image))
+            near = _ssim(looked.planes("truth"), _plane(image))
             value = psnr(looked.truth, image)
             rows[f"{name} against ground truth"] = f"PSNR {value:.2f} dB, SSIM {near:.3f}"
         gain = psnr(looked.truth, looked.denoised) - psnr(looked.truth, looked.noisy)
@@ -273,8 +257,12 @@ def _add_quality(model, looked, sections, findings):
         sections.append(("Quality", f"<p>{text}</p>{html.table(rows)}"))
 
 
-def _grey(image):
-    return plane(np.asarray(image), "ZYXC"[4 - image.ndim :]).squeeze()
+def _plane(image):
+    return plane(np.asarray(image), "ZYXC"[4 - image.ndim :])
+
+
+def _ssim(truth, image):
+    return ssim(truth, image, channel_axis=-1 if truth.ndim == 3 else None)
 
 
 def _add_settings(model, sections):

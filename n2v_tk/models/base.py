@@ -18,6 +18,7 @@ from ..errors import ConfigError, ModelFolderError
 from ..nets.initialize import initialize
 from ..training.checkpoints import load_weights
 from ..training.fit import Trainer
+from ..training.record import FILE as RECORD_FILE
 from ..training.record import TrainingRecord
 from .folder import ModelFolder
 from .predicting import Predicting
@@ -102,7 +103,7 @@ class Denoiser(Predicting, Training):
             self.keras_model = self._build()
             self._seed = self._draw_seed()
             self._folder.load_weights(self.config, self.keras_model)
-            self.record = TrainingRecord.load(self.logdir)
+            self.record = TrainingRecord.find(self.logdir)
             self.loaded = True
         else:
             self.config = config.model_copy(deep=True)
@@ -191,6 +192,7 @@ class Denoiser(Predicting, Training):
             self._save_as_file(Path(path))
         else:
             ModelFolder(path).save(self.config, self.keras_model)
+            self.record.save(path)
 
     def _save_as_file(self, path):
         temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp.keras")
@@ -201,6 +203,7 @@ class Denoiser(Predicting, Training):
                 with zipfile.ZipFile(temporary, "a") as archive:
                     settings = json.dumps(self.config.to_json(), indent=1)
                     archive.writestr(CONFIG_IN_KERAS_FILE, settings)
+                    archive.writestr(RECORD_FILE, json.dumps({"runs": self.record.runs}))
                 os.replace(temporary, path)
             finally:
                 temporary.unlink(missing_ok=True)

@@ -23,6 +23,7 @@ from ..plot import LivePictures, in_notebook
 from ..training.picture_fit import Backtracking, PictureFit, StopRule
 from ..training.precision import resolve_precision
 from .dip_folder import DIPFolder
+from .shown import DenoisedImage
 
 # largest value of the random input
 _INPUT_SCALE = 0.1
@@ -62,6 +63,11 @@ class DIPResult:
     stopped_by: str
     way: dict[int, np.ndarray]
     seconds: float
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        text = f"step {self.iteration}, {self.seconds:.0f} s, stopped by {self.stopped_by}"
+        return f"{self.image._repr_html_()}<br>{text}"
 
 
 @dataclass
@@ -356,8 +362,8 @@ class _Way:
         best = now if self.best is None else self.best
         keep = self.config.keeps_known
         return DIPResult(
-            self.picture.restore(best, keep_known=keep),
-            self.picture.restore(now, keep_known=keep),
+            DenoisedImage(self.picture.restore(best, keep_known=keep), self.picture.axes),
+            DenoisedImage(self.picture.restore(now, keep_known=keep), self.picture.axes),
             self.history,
             self.best_step,
             self.stopped_by or "iterations",

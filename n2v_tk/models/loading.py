@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import tempfile
+import warnings
 import zipfile
 from importlib import import_module
 from pathlib import Path
@@ -12,6 +14,8 @@ from pathlib import Path
 from ..config.reading import load_config, method_at
 from ..errors import ModelFolderError
 from ..training.checkpoints import load_weights
+from ..training.record import FILE as RECORD_FILE
+from ..training.record import TrainingRecord
 from .base import Denoiser
 
 _CLASSES = {
@@ -23,6 +27,7 @@ _CLASSES = {
 }
 
 _WEIGHTS_IN_KERAS_FILE = "model.weights.h5"
+_LARGEST_RECORD = 2**24
 
 
 def load_model(path: str | os.PathLike, **changes) -> Denoiser:
@@ -59,6 +64,7 @@ def load_model(path: str | os.PathLike, **changes) -> Denoiser:
         return model_class(None, folder.name, folder.parent, **changes)
     model = model_class(load_config(path, **changes), path.stem, basedir=None)
     _load_from_keras_file(model.keras_model, path)
+    model.record = _record_in(path)
     model.loaded = True
     return model
 
@@ -86,3 +92,16 @@ def _load_from_keras_file(network, path):
             load_weights(network, weights)
     except (zipfile.BadZipFile, KeyError) as error:
         raise ModelFolderError(f"The .keras file is damaged. Received: {path}: {error}") from None
+
+
+def _record_in(path):
+    with zipfile.ZipFile(path) as archive:
+        if RECORD_FILE not in archive.namelist():
+            return TrainingRecord()
+        if archive.getinfo(RECORD_FILE).file_size > _LARGEST_RECORD:
+            return TrainingRecord()
+        try:
+            return TrainingRecord.of(json.loads(archive.read(RECORD_FILE)), path)
+        except (ValueError, RecursionError, ModelFolderError) as error:
+            warnings.warn(f"What is known of the training is damaged: {error}", stacklevel=3)
+            return TrainingRecord()

@@ -136,7 +136,11 @@ class Training:
         if self._trainer.board is not None:
             names = ("noisy", "denoised")
             self._trainer.board.preview = lambda: dict(zip(names, self._preview(data), strict=True))
-        self.example = data.example(EXAMPLE if self.config.n_dim == 2 else EXAMPLE // 4)
+        try:
+            self.example = data.example(EXAMPLE if self.config.n_dim == 2 else EXAMPLE // 4)
+        except Exception:
+            # a noise model of the user that knows patches only
+            self.example = None
         history = self._trainer.fit(data, validation, epochs, steps, verbose, live)
         return TrainingHistory.of(history, live is not None)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+import warnings
 from collections.abc import Callable
 
 import keras
@@ -18,7 +19,8 @@ def in_notebook() -> bool:
     """Whether code runs in a notebook, whose cells can show pictures."""
     ipython = sys.modules.get("IPython")
     shell = None if ipython is None else ipython.get_ipython()
-    return type(shell).__name__ == "ZMQInteractiveShell"
+    # that of Colab is derived from it
+    return any(kind.__name__ == "ZMQInteractiveShell" for kind in type(shell).__mro__)
 
 
 class _Cell:
@@ -105,10 +107,21 @@ class LiveTraining(keras.callbacks.Callback):
         done = epoch + 1
         if self.preview is not None and self._is_due(done):
             started = time.monotonic()
-            self._pictures = (done, *self.preview())
+            self._pictures = self._look(done)
             self._looking += time.monotonic() - started
         if time.monotonic() - self._drawn > self.every or done == self.epochs:
             self._draw(done)
+
+    def _look(self, done):
+        try:
+            return (done, *self.preview())
+        except Exception as error:
+            # a training of hours is worth more than its pictures
+            self.preview = None
+            warnings.warn(
+                f"No more previews of this training: {type(error).__name__}: {error}", stacklevel=2
+            )
+            return None
 
     def _is_due(self, done):
         if done == self.epochs:

@@ -95,7 +95,7 @@ def plane(image: np.ndarray, axes: str | None = None) -> np.ndarray:
 def grey_scale(picture: np.ndarray) -> tuple[float, float]:
     """Grey values that are shown black and white."""
     low, high = np.percentile(picture, (LOWEST, HIGHEST))
-    return float(low), float(max(high, low + 1e-12))
+    return float(low), float(max(high, low + 1e-6 * abs(low) + 1e-12))
 
 
 def bare(axis) -> None:

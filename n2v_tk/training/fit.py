@@ -69,7 +69,9 @@ class Trainer:
         )
         self.record = TrainingRecord() if record is None else record
         facts = {"seed": seed, "precision": config.train_precision}
-        self._keep_record = KeepRecord(self.record, folder, **facts)
+        self._keep_record = KeepRecord(
+            self.record, folder, lambda: self.kept.last is not None, **facts
+        )
         self.callbacks = self._callbacks(folder)
         self._epochs_done = 0
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import platform
 import time
+import warnings
+from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -42,19 +44,34 @@ class TrainingRecord:
             If the file cannot be read.
         """
         path = Path(folder) / FILE
-        if not path.exists():
-            return cls()
-        runs = read_config(path).get("runs")
+        return cls.of(read_config(path), path) if path.exists() else cls()
+
+    @classmethod
+    def of(cls, data: dict[str, Any], source: str | os.PathLike) -> TrainingRecord:
+        """From what a training.json holds; `source` names it in messages."""
+        runs = data.get("runs") if isinstance(data, dict) else None
         if not isinstance(runs, list) or not all(_is_run(run) for run in runs):
             raise ModelFolderError(
-                f"The record of the training is damaged. Received: {path}. The model works "
+                f"The record of the training is damaged. Received: {source}. The model works "
                 "without it; remove the file."
             )
         return cls(runs)
 
     def save(self, folder: str | os.PathLike) -> None:
-        """Write it into a model folder, under a temporary name first."""
-        write_config(Path(folder) / FILE, {"runs": self.runs})
+        """Write it into a model folder, under a temporary name first; an empty one as no file."""
+        if self.runs:
+            write_config(Path(folder) / FILE, {"runs": self.runs})
+        else:
+            (Path(folder) / FILE).unlink(missing_ok=True)
+
+    @classmethod
+    def find(cls, folder: str | os.PathLike) -> TrainingRecord:
+        """As `load`; a damaged one is left out, with a warning."""
+        try:
+            return cls.load(folder)
+        except ModelFolderError as error:
+            warnings.warn(str(error), stacklevel=3)
+            return cls()
 
     def curves(self) -> dict[str, list[float]]:
         """Values per epoch by name, over all trainings; of what all of them have."""
@@ -77,13 +94,17 @@ class KeepRecord(keras.callbacks.Callback):
     ----------
     record : TrainingRecord
     folder : Path or None
+    good : callable
+        Whether weights of this training are kept.
     **facts
         What else to remember of the training: numbers, text.
     """
 
-    def __init__(self, record: TrainingRecord, folder: Path | None, **facts):
+    def __init__(
+        self, record: TrainingRecord, folder: Path | None, good: Callable[[], bool], **facts
+    ):
         super().__init__()
-        self.record, self.folder, self.facts = record, folder, facts
+        self.record, self.folder, self.good, self.facts = record, folder, good, facts
 
     def on_train_begin(self, logs=None):
         self._started = time.monotonic()
@@ -98,17 +119,32 @@ class KeepRecord(keras.callbacks.Callback):
         }
 
     def on_epoch_end(self, epoch, logs=None):
-        if epoch == 0:
-            # only now: a training that never got here left the older ones as they were
-            self.record.runs.append(self._run)
-        values = {"learning_rate": float(self.model.optimizer.learning_rate), **(logs or {})}
+        if not self.good():
+            # the weights in the folder are older ones, and so is their record
+            return
+        values = {"learning_rate": _learning_rate(self.model.optimizer), **(logs or {})}
         for name, value in values.items():
-            # JSON knows no infinity
-            value = float(value) if np.isfinite(value) else None
-            self._run["history"].setdefault(name, []).append(value)
+            if np.size(value) == 1:
+                value = float(np.squeeze(value))
+                # JSON knows no infinity
+                value = value if np.isfinite(value) else None
+                self._run["history"].setdefault(name, []).append(value)
         self._run["seconds"] = round(time.monotonic() - self._started, 1)
+        if not any(run is self._run for run in self.record.runs):
+            self.record.runs.append(self._run)
         if self.folder is not None:
-            self.record.save(self.folder)
+            try:
+                self.record.save(self.folder)
+            except OSError as error:
+                warnings.warn(
+                    f"The record of the training cannot be written: {error}. Training goes on.",
+                    stacklevel=2,
+                )
+                self.folder = None
+
+
+def _learning_rate(optimizer):
+    return float(keras.ops.convert_to_numpy(optimizer.learning_rate))
 
 
 def _versions():

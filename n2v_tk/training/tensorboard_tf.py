@@ -45,10 +45,26 @@ class TensorBoard(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         self._due, self._next = 1, 2
+        self._broken = False
         self._shown_after = self.epochs_done
 
     def on_epoch_end(self, epoch, logs=None):
         self.epochs_done += 1
+        if not self._broken:
+            self._guarded(lambda: self._write(epoch, logs))
+
+    def _guarded(self, write):
+        try:
+            write()
+        except Exception as error:
+            # a training of hours is worth more than its logs
+            self._broken = True
+            warnings.warn(
+                f"TensorBoard gets no more of this training: {type(error).__name__}: {error}",
+                stacklevel=2,
+            )
+
+    def _write(self, epoch, logs):
         logs = {"learning_rate": self._learning_rate(), **(logs or {})}
         for name, value in logs.items():
             run = "validation" if name.startswith("val_") else "train"
@@ -61,11 +77,15 @@ class TensorBoard(keras.callbacks.Callback):
             writer.flush()
 
     def on_train_end(self, logs=None):
+        if not self._broken:
+            self._guarded(self._finish)
+        self._writers = {}
+
+    def _finish(self):
         if self._shown_after < self.epochs_done:
             self._show()
         for writer in self._writers.values():
             writer.close()
-        self._writers = {}
 
     def _writer(self, run):
         if run not in self._writers:
@@ -74,7 +94,8 @@ class TensorBoard(keras.callbacks.Callback):
 
     def _learning_rate(self):
         optimizer = self.model.optimizer
-        return getattr(optimizer, "inner_optimizer", optimizer).learning_rate
+        rate = getattr(optimizer, "inner_optimizer", optimizer).learning_rate
+        return float(keras.ops.convert_to_numpy(rate))
 
     def _show(self):
         if self.preview is None:

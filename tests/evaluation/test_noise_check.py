@@ -12,6 +12,7 @@ from n2v_tk import N2VConfig, check_noise
 from n2v_tk.data.correlation import autocorrelation, mean_by_brightness, radial_spectrum
 from n2v_tk.data.noise import poisson_gaussian
 from n2v_tk.errors import AxesError, ImageError
+from n2v_tk.evaluation.sampled import sample_planes
 from n2v_tk.lazy import LazyArray
 
 REAL = Path(__file__).parents[3] / "shared" / "data"
@@ -214,6 +215,54 @@ def test_large_images_are_looked_at_in_part(noisy):
     assert kinds(check)["correlation"] == "good"
 
 
+def test_planes_that_follow_each_other(rng):
+    """Along the first of T, Z and C that has any length, all else equal."""
+    image = rng.normal(100, 10, (1, 4, 2, 60, 64))
+    image[0, 1:] += np.arange(3)[:, None, None, None] * 1000
+    for axes, order in (("TZCYX", (0, 1, 2, 3, 4)), ("YXCZT", (3, 4, 2, 1, 0))):
+        found = sample_planes(image.transpose(order), axes)
+        assert found.along == "Z"
+        assert found.planes.shape[1:] == (60, 64)
+        steps = {round(float(found.planes[j].mean() - found.planes[i].mean()), -3)
+                 for i, j in found.following}  # fmt: skip
+        assert steps <= {0.0, 1000.0}
+    assert sample_planes(image[0, 0], "CYX").along == "C"
+    assert sample_planes(image[0, :, 0], "SYX").along is None
+    assert set(check_noise(image[:, :1], "TZCYX").correlation) <= {"X", "Y", "C"}
+
+
+def test_images_without_any_noise():
+    steps = np.repeat(np.arange(16, dtype=np.uint8), 20)[None] * np.ones((320, 1), np.uint8)
+    check = check_noise(steps)
+    assert check.noise.sigma == 0
+    assert kinds(check)["level"] == "warning"
+
+
+def test_a_blank_plane(noisy):
+    stack = np.stack([noisy[:200, :200]] * 3)
+    stack[2] = 5
+    check = check_noise(stack, "TYX")
+    assert kinds(check)["blank"] == "warning"
+    assert "border" not in kinds(check)
+
+
+def test_what_is_periodic_itself_is_no_fault(clean):
+    y, x = np.mgrid[:400, :400]
+    grid = 100 + (x < 200) * (50 * (x % 8 < 4) + 50 * (y % 8 < 4))
+    check = check_noise(grid + np.random.default_rng(0).normal(0, 10, grid.shape))
+    assert "problem" not in kinds(check).values()
+
+
+def test_volumes_with_noise_that_is_smooth_both_ways():
+    from scipy.ndimage import gaussian_filter
+
+    noise = gaussian_filter(np.random.default_rng(0).standard_normal((12, 96, 96)), (0, 0.8, 0.8))
+    check = check_noise(100 + 20 * noise / noise.std(), "ZYX")
+    mask = np.array(check.config().structN2Vmask)
+    assert mask.shape[0] == 1
+    assert mask.ndim == 3
+
+
 def test_it_shows_itself(noisy):
     check = check_noise(noisy)
     page = check._repr_html_()
@@ -221,7 +270,11 @@ def test_it_shows_itself(noisy):
     assert "data:image/png" in page
     figure = check.plot()
     assert len([a for a in figure.axes if a.get_title()]) == 4
-    assert json.loads(json.dumps(check.to_json()))["method"] == "n2v2"
+    # JSON has no NaN
+    for found in (check, check_noise(np.arange(90000.0).reshape(300, 300) % 7)):
+        assert json.loads(json.dumps(found.to_json(), allow_nan=False))["axes"] == "YX"
+    huge = 1e9 + 1e-6 * np.random.default_rng(0).random((200, 200))
+    assert check_noise(huge).plot()._repr_png_()
 
 
 @pytest.mark.skipif(not REAL.exists(), reason="needs the benchmark images beside the repository")

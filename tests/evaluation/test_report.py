@@ -9,6 +9,7 @@ import pytest
 from n2v_tk import N2V, N2VConfig, load_model, write_image
 from n2v_tk.errors import AxesError, ImageError, OutputExistsError
 from n2v_tk.io import Image
+from n2v_tk.lazy import LazyArray
 
 
 @pytest.fixture(scope="module")
@@ -79,12 +80,19 @@ def test_repeated_looks(trained, tmp_path, rng):
         model.report(tmp_path / "b.html", looks[0], truth=clean[:100])
     with pytest.raises(AxesError):
         model.report(tmp_path / "b.html", looks)
+    with pytest.raises(ImageError, match="too small"):
+        model.report(tmp_path / "b.html", looks[0][:12, :12])
+    looks[2, 80, 90] = np.nan
+    with pytest.raises(ImageError, match="NaN"):
+        model.report(tmp_path / "b.html", repeats=looks)
     assert not (tmp_path / "b.html").exists()
 
 
 def test_colours_and_volumes(tmp_path, rng):
     for axes, shape, patch in (("YXC", (96, 100, 3), (32, 32)), ("ZYX", (20, 64, 64), (8, 32, 32))):
-        image = rng.normal(100, 10, shape).astype("float32")
+        clean = np.full(shape, 100.0)
+        clean[..., 30:40, :] = 150
+        image = (clean + rng.normal(0, 10, shape)).astype("float32")
         stack = image[None] if axes == "YXC" else image[None, ..., None]
         config = N2VConfig(
             stack, unet_n_first=4, unet_kern_size=3, train_epochs=1, train_steps_per_epoch=2,
@@ -92,8 +100,26 @@ def test_colours_and_volumes(tmp_path, rng):
         )  # fmt: skip
         model = N2V(config, axes, basedir=None)
         model.train(stack, None, verbose=0)
-        page = model.report(tmp_path / f"{axes}.html", image, axes).read_text()
-        assert "Quality" in page
+        looks = clean + rng.normal(0, 10, (3, *shape))
+        page = model.report(
+            tmp_path / f"{axes}.html", image, axes, truth=clean, repeats=looks
+        ).read_text()
+        assert "against ground truth" in page
+        assert "unsupervised PSNR" in page
+
+
+def test_only_a_part_of_large_images_is_read(trained, tmp_path):
+    class Counting:
+        shape, dtype, chunks, pixels = (30, 3000, 3000), np.dtype("uint16"), None, 0
+
+        def read(self, window):
+            shape = [s.stop - s.start for s in window]
+            self.pixels += int(np.prod(shape))
+            return np.random.default_rng(0).poisson(100, shape).astype("uint16")
+
+    source = Counting()
+    trained[0].report(tmp_path / "a.html", LazyArray(source), "TYX")
+    assert source.pixels < 1000**2
 
 
 def test_on_the_command_line(trained, tmp_path, run):

@@ -80,7 +80,7 @@ def test_pixels_that_are_held_out(scene):
     assert abs(worse.error - 20) < 2
     assert verdict_of_held_out(best, 160)[0][0] == "good"
     assert verdict_of_held_out(worse, 160)[0][0] == "warning"
-    assert verdict_of_held_out(HeldOut(50.0, 144.0, 100), 160)[0][0] == "problem"
+    assert verdict_of_held_out(HeldOut(50.0, 144.0, 100), 160)[0][0] == "warning"
 
 
 @pytest.mark.parametrize("n", [2, 3, 6])

@@ -77,6 +77,49 @@ def test_a_new_model_in_an_old_folder_has_a_record_of_its_own(noisy_stack, small
     assert [len(r["history"]["loss"]) for r in TrainingRecord.load(tmp_path / "m").runs] == [1]
 
 
+def test_the_record_goes_with_the_model(noisy_stack, small, tmp_path):
+    config = N2VConfig(noisy_stack, **{**small, "n2v_patch_shape": (32, 32)})
+    model = N2V(config, "m", tmp_path)
+    model.train(noisy_stack, None, verbose=0)
+    for path in (tmp_path / "copy", tmp_path / "copy.keras"):
+        model.save(path)
+        assert load_model(path).record.runs == model.record.runs
+    # nothing is left of another one
+    N2V(config, basedir=None).save(tmp_path / "copy")
+    assert load_model(tmp_path / "copy").record.runs == []
+    (tmp_path / "m" / "training.json").write_text("[")
+    with pytest.warns(UserWarning, match="training.json"):
+        assert load_model(tmp_path / "m").record.runs == []
+
+
+def test_nothing_beside_a_training_can_stop_it(noisy_stack, small, tmp_path, monkeypatch):
+    """Neither its record, nor a metric with many values, nor an example that cannot be cut."""
+    config = N2VConfig(noisy_stack, **{**small, "n2v_patch_shape": (32, 32)})
+    model = N2V(config, "m", tmp_path)
+    (tmp_path / "m" / "training.json").mkdir()
+    monkeypatch.setattr(
+        "n2v_tk.data.sequences.middle", lambda *_: (_ for _ in ()).throw(ValueError("no"))
+    )
+    with pytest.warns(UserWarning, match="cannot be written"):
+        model.train(noisy_stack, None, verbose=0)
+    assert model.example is None
+    assert len(model.record.curves()["loss"]) == 2
+
+
+def test_a_training_that_diverges_at_once_leaves_the_record(noisy_stack, small, tmp_path):
+    from n2v_tk.errors import TrainingError
+
+    config = N2VConfig(noisy_stack, **{**small, "n2v_patch_shape": (32, 32)})
+    N2V(config, "m", tmp_path).train(noisy_stack, None, verbose=0)
+    before = (tmp_path / "m" / "training.json").read_text()
+    wild = config.model_copy(update={"train_learning_rate": 1e30})
+    with pytest.warns(UserWarning, match="There is a model in"):
+        model = N2V(wild, "m", tmp_path)
+    with pytest.raises(TrainingError):
+        model.train(noisy_stack, None, verbose=0)
+    assert (tmp_path / "m" / "training.json").read_text() == before
+
+
 def test_damaged_records(tmp_path):
     assert TrainingRecord.load(tmp_path).runs == []
     for text in ("{}", '{"runs": [1]}', '{"runs": [{"history": 3}]}', "["):

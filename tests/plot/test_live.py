@@ -75,6 +75,23 @@ def test_a_slow_preview_is_made_seldom(rng, cell, monkeypatch):
     assert len(asked) == 1
 
 
+def test_a_preview_that_fails_stops_nothing(cell):
+    live = LiveTraining(3, lambda: 1 / 0)
+    live.on_train_begin()
+    with pytest.warns(UserWarning, match="No more previews of this training: ZeroDivisionError"):
+        live.on_epoch_end(0, {"loss": 1.0})
+    live.on_epoch_end(1, {"loss": 1.0})
+    live.on_epoch_end(2, {"loss": 1.0})
+    live.on_train_end()
+    assert cell
+
+
+def test_shells_derived_from_that_of_notebooks(cell, monkeypatch):
+    kind = type("Shell", (type("ZMQInteractiveShell", (), {}),), {})
+    monkeypatch.setattr(sys.modules["IPython"], "get_ipython", kind, raising=False)
+    assert in_notebook()
+
+
 def test_a_training_in_a_notebook_is_drawn(noisy_stack, small, cell, monkeypatch, capsys):
     from n2v_tk import N2V, N2VConfig
 
