@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import os
 import subprocess
 import sys
 import sysconfig
@@ -22,8 +23,10 @@ LEFT_OUT = shutil.ignore_patterns(
 
 
 def run(*command, cwd):
+    # what is installed, not what a path of the caller's names
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     done = subprocess.run(
-        [str(c) for c in command], cwd=cwd, capture_output=True, text=True, check=False
+        [str(c) for c in command], cwd=cwd, capture_output=True, text=True, check=False, env=env
     )
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-3000:]
     return done.stdout

@@ -168,6 +168,7 @@ def test_in_a_browser(trained, tmp_path):
         # the wheel zooms all images about one place, dragging moves them together
         panes = page.locator(".pane")
         assert panes.count() == 3
+        panes.nth(1).scroll_into_view_if_needed()
         box = panes.nth(1).bounding_box()
         page.mouse.move(box["x"] + 0.25 * box["width"], box["y"] + 0.5 * box["height"])
         for _ in range(4):
