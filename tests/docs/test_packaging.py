@@ -1,8 +1,8 @@
 """What is built for others holds what they need, and works where nothing else is installed."""
 
+import os
 import re
 import shutil
-import os
 import subprocess
 import sys
 import sysconfig
