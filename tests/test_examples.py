@@ -92,6 +92,7 @@ def test_train_and_predict(run, files, tmp_path):
     assert result.data.dtype == np.uint16
 
 
+@pytest.mark.slow
 def test_fill_holes(run, tmp_path, rng):
     picture = rng.integers(0, 256, (40, 48), np.uint8)
     mask = np.full(picture.shape, 255, np.uint8)

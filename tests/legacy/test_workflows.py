@@ -230,6 +230,7 @@ def test_code_of_csbdeep_works_on_our_models(legacy, tmp_path, rng):
     assert next(restored.sampling_generator(1)).shape == image.shape
 
 
+@pytest.mark.slow
 def test_an_unmodified_script(tmp_path):
     script = tmp_path / "script.py"
     script.write_text(

@@ -39,6 +39,7 @@ def test_predictions_are_not_random(tiny, rng):
     assert (first != second).any()
 
 
+@pytest.mark.slow
 def test_masks_at_test_are_random_around_a_mean(rng):
     network = build_swinir(1, **TINY, attention_mask_at_test=True, seed=0)
     initialize(network, 0)
