@@ -1,5 +1,7 @@
 """What a network takes is reckoned, and tiles chosen to fit."""
 
+import sys
+
 import keras
 import numpy as np
 import pytest
@@ -55,3 +57,14 @@ def test_tiles_that_fit():
     whole = predictor(image)
     predictor.budget = tight
     np.testing.assert_allclose(predictor(image), whole, atol=1e-5)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other C libraries give back by themselves")
+def test_what_was_freed_does_not_count():
+    before = memory_in_use()
+    blocks = [bytes(4000) for _ in range(50_000)]
+    last = blocks[-1]  # which keeps the heap from shrinking by itself
+    assert memory_in_use() - before > 150e6
+    del blocks
+    assert memory_in_use() - before < 50e6
+    assert len(last) == 4000
