@@ -29,12 +29,22 @@ def as_tf_dataset(data: keras.utils.PyDataset) -> tf.data.Dataset:
             yield data[index]
 
     signature = tuple(tf.TensorSpec(array.shape, array.dtype) for array in data[0])
-    options = tf.data.Options()
-    options.threading.private_threadpool_size = 1
-    options.autotune.enabled = False
     return (
         tf.data.Dataset.from_generator(batches, output_signature=signature)
         .apply(tf.data.experimental.assert_cardinality(n_batches))
         .prefetch(4)
-        .with_options(options)
+        .with_options(_on_its_own_thread())
     )
+
+
+def empty_batches(count: int) -> tf.data.Dataset:
+    """So many batches that only count steps, on a thread of their own as well."""
+    batches = tf.data.Dataset.from_tensor_slices(tf.zeros((count, 1, 1)))
+    return batches.with_options(_on_its_own_thread())
+
+
+def _on_its_own_thread():
+    options = tf.data.Options()
+    options.threading.private_threadpool_size = 1
+    options.autotune.enabled = False
+    return options

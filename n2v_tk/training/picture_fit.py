@@ -170,9 +170,14 @@ class PictureFit(keras.Model):
             compiled = keras.backend.backend() != "torch"
             self.steps_per_execution = length if compiled else 1
             self.make_train_function(force=True)
+            if keras.backend.backend() == "tensorflow":
+                from .backend_tf import empty_batches
+
+                batches = {"x": empty_batches(length)}
+            else:
+                batches = {"x": np.zeros((length, 1), np.float32), "batch_size": 1}
             self.fit(
-                np.zeros((length, 1), np.float32),
-                batch_size=1,
+                **batches,
                 epochs=runs,
                 shuffle=False,
                 verbose=0,
