@@ -45,6 +45,7 @@ setup(
         "csbdeep>=0.8.2",
         "numpy>=1.26",
         "h5py",
+        "filelock>=3.13",
         "tifffile>=2023.2.3",
         "imagecodecs>=2023.1.23",
         "matplotlib",

@@ -39,6 +39,10 @@ class ModelFolderError(N2VTKError, OSError):
     """A model folder that is missing, incomplete or cannot be written."""
 
 
+class FolderInUseError(ModelFolderError):
+    """A model folder in which another training is at work."""
+
+
 class TrainingError(N2VTKError, RuntimeError):
     """Training that cannot start or go on."""
 

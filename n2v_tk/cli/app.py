@@ -27,6 +27,7 @@ from .options import (
     Dtype,
     Epochs,
     Inputs,
+    LearningRate,
     Method,
     NoiseLevel,
     NoiseModel,
@@ -145,6 +146,7 @@ def denoise(
     "n2v-tk train folder -o my_model --method n2v2",
     "n2v-tk train a --pairs b --method n2n -o my_model",
     "n2v-tk train new_images -o fine_tuned --from old_model",
+    "n2v-tk train folder -o my_model --resume",
 )
 def train(
     inputs: Inputs,
@@ -155,6 +157,7 @@ def train(
     method: Method = "n2v",
     epochs: Epochs = None,
     steps: Steps = None,
+    learning_rate: LearningRate = None,
     seed: Seed = None,
     dim: Dimensions = None,
     patch: Patch = None,
@@ -178,6 +181,14 @@ def train(
             help="Go on from this model (also of n2v): fine-tune its weights.",
         ),
     ] = None,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume",
+            help="Go on with the training that was interrupted in the folder; start where there "
+            "is none. Settings come from the folder, except --epochs and --learning-rate.",
+        ),
+    ] = False,
     device: Device = None,
     devices: Devices = None,
     overwrite: Overwrite = False,
@@ -187,9 +198,9 @@ def train(
 
     training = commands.training_options(
         method, epochs, steps, seed, dim, patch, struct_axis, struct_length, source, noise_model,
-        noise_level, devices,
+        noise_level, devices, learning_rate,
     )  # fmt: skip
-    commands.train(console, inputs, output, axes, training, device, overwrite, pairs)
+    commands.train(console, inputs, output, axes, training, device, overwrite, pairs, resume)
 
 
 @command(

@@ -20,7 +20,7 @@ from .files import find_inputs, plan_outputs, read_all
 
 def training_options(
     method, epochs, steps, seed, dim, patch, struct_axis, struct_length, source=None,
-    noise_model=None, noise_level=None, devices=None,
+    noise_model=None, noise_level=None, devices=None, learning_rate=None,
 ) -> dict:  # fmt: skip
     """Method or old model, dimensions and settings from the options of the commands."""
     if source is not None and method != "n2v":
@@ -38,6 +38,7 @@ def training_options(
         "train_epochs": epochs,
         "train_steps_per_epoch": steps,
         "train_seed": seed,
+        "train_learning_rate": learning_rate,
         patch_setting: None if patch is None else numbers(patch, "--patch"),
         "noise_model": noise_model,
         "noise_level": _level(noise_level),
@@ -79,7 +80,9 @@ def denoise(
         say(console, f"The model is in {save_model}.")
 
 
-def train(console, inputs, output, axes, training, device, overwrite, pairs=None) -> None:
+def train(
+    console, inputs, output, axes, training, device, overwrite, pairs=None, resume=False
+) -> None:
     """Train a model on images and keep it in a folder."""
     paths = find_inputs(inputs)
     images = read_all(paths, axes)
@@ -96,9 +99,16 @@ def train(console, inputs, output, axes, training, device, overwrite, pairs=None
                 f"{len(target_paths)} pair(s)."
             )
         targets = read_all(target_paths, axes)
-    _check_model_folder(output, overwrite)
-    model = make_model(images, training, output, device)
-    train_model(console, model, images, output, targets, training["devices"])
+    if resume and overwrite:
+        raise ConfigError(
+            "A training is gone on with, or replaced. Received: --resume and --overwrite. Leave "
+            "one of them out."
+        )
+    if not resume:
+        _check_model_folder(output, overwrite)
+    check_writable(output)
+    model = make_model(images, training, output, device, resume)
+    train_model(console, model, images, output, targets, training["devices"], resume)
     say(console, f"The model is in {output}. Use it: n2v-tk predict IN... -m {output} -o OUT")
 
 
@@ -226,15 +236,19 @@ def convert(console, source: Path, target: Path, overwrite: bool) -> None:
     say(console, f"The model is in {target}. Use it: n2v-tk predict IN... -m {target} -o OUT")
 
 
-def make_model(images: Sequence[Image], training, folder, device):
-    """An untrained model for checked images, in `folder` or in memory."""
+def make_model(images: Sequence[Image], training, folder, device, resume=False):
+    """An untrained model for checked images, in `folder` or in memory, or one to go on with."""
     for image in images:
         # stores are gone through once, for their statistics
         check_image(image.data, look=not isinstance(image.data, LazyArray))
     start_backend(device)
     from ..models.loading import load_model
-    from ..models.one_call import choose_n_dim, go_on_with, new_model
+    from ..models.one_call import choose_n_dim, go_on_with, interrupted_model, new_model
 
+    if resume:
+        model = interrupted_model(folder, training["method"], **training["settings"])
+        if model is not None:
+            return model
     if training["source"] is not None:
         old = load_model(training["source"])
         n_dim = old.config.n_dim
@@ -256,9 +270,11 @@ def train_model(
     rescue: Path,
     pairs: Sequence[Image] | None = None,
     devices: int | None = None,
+    resume: bool = False,
 ) -> None:
-    """Train with a progress line; on Ctrl-C keep what was learned and say how to go on."""
+    """Train with a progress line; on Ctrl-C or SIGTERM say what is kept and how to go on."""
     from ..models.one_call import train_with_validation
+    from ..training.stopping import Terminated
     from .progress import TrainingProgress
 
     config = model.config
@@ -272,11 +288,11 @@ def train_model(
     )
     try:
         stacks = [None if i is None else _stacks(i, config.n_dim) for i in (images, pairs)]
-        train_with_validation(model, stacks[0], verbose=0, pairs=stacks[1])
-    except KeyboardInterrupt:
+        train_with_validation(model, stacks[0], verbose=0, pairs=stacks[1], resume=resume)
+    except (KeyboardInterrupt, Terminated) as stopped:
         progress.close()
         _explain_interrupt(console, model, rescue)
-        raise SystemExit(130) from None
+        raise SystemExit(getattr(stopped, "code", 130)) from None
     finally:
         progress.close()
 
@@ -286,16 +302,15 @@ def _stacks(images, n_dim):
 
 
 def _explain_interrupt(console, model, folder):
+    use = f"n2v-tk predict IN... -m {folder} -o OUT"
     if not model.trained:
         console.print("Stopped before the first epoch ended; there is nothing to keep.")
         return
+    how = f"go on training or use them:\n  n2v-tk train IN... -o {folder} --resume\n  {use}"
     if model.logdir is None:
         model.save(folder)
-    say(
-        console,
-        f"Stopped. The best weights so far are in {folder}. Go on with them:\n"
-        f"  n2v-tk predict IN... -m {folder} -o OUT",
-    )
+        how = f"go on with them:\n  {use}"
+    say(console, f"Stopped. The best weights so far are in {folder}; {how}")
 
 
 def _refuse_for_server(**options):

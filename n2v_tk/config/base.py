@@ -72,7 +72,11 @@ class DenoiserConfig(Settings):
     train_checkpoint : str or None
         File name for the best weights in the model folder.
     train_seed : int or None
-        Seed of initial weights, patches, blind spots and augmentation. None draws one.
+        Seed of initial weights, patches, blind spots and augmentation; a given one also has
+        TensorFlow compute in ways that repeat exactly. None draws one.
+    train_state_minutes : float
+        Minutes, at least, from one writing of the state of the training to the next, of which
+        `train` goes on with ``resume=True``. 0 (the default) writes it after every epoch.
     train_precision : {'auto', 'float32', 'mixed_bfloat16', 'mixed_float16'}
         'auto' is mixed_bfloat16 where the hardware computes it fast, else float32. Weights,
         losses, statistics and the output layer are float32 in any case.
@@ -106,6 +110,7 @@ class DenoiserConfig(Settings):
     train_keep: Literal["best", "last"] = "best"
     train_checkpoint: str | None = "weights_best.h5"
     train_seed: Annotated[int, Field(ge=0)] | None = None
+    train_state_minutes: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
     train_precision: Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"] = "auto"
     train_workers: PositiveInt = 1
     train_tensorboard: bool = True

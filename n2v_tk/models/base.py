@@ -20,6 +20,7 @@ from ..training.checkpoints import load_weights
 from ..training.fit import Trainer
 from ..training.record import FILE as RECORD_FILE
 from ..training.record import TrainingRecord
+from ..training.state import TrainingState
 from .folder import ModelFolder
 from .predicting import Predicting
 from .training import Training
@@ -94,6 +95,7 @@ class Denoiser(Predicting, Training):
         self._folder = None if basedir is None else ModelFolder(self.logdir)
         self.callbacks: list[keras.callbacks.Callback] = []
         self._trainer: Trainer | None = None
+        self._interrupted: TrainingState | None = None
         self._predictors: dict = {}
         self.loaded = False
         self.record = TrainingRecord()

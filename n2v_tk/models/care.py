@@ -65,6 +65,7 @@ class CARE(Denoiser):
         steps_per_epoch: int | None = None,
         augmenter=None,
         verbose: int | str = "auto",
+        resume: bool = False,
     ) -> keras.callbacks.History:
         """Train on pairs of images, which are taken as they are: normalise them first.
 
@@ -81,6 +82,8 @@ class CARE(Denoiser):
             ``augmenter(x, y)`` gives the batch to train on in place of (x, y).
         verbose : {'auto', 0, 1, 2}
             As in `keras.Model.fit`.
+        resume : bool
+            As in `Denoiser.train`.
 
         Returns
         -------
@@ -93,6 +96,7 @@ class CARE(Denoiser):
         TrainingError
             If the loss became infinite or NaN. The model then has the last good weights.
         """
+        self._take_up(resume)
         c = self.config
         steps = self._count(epochs, steps_per_epoch)[1]
         X, Y = self._check_pairs(X, Y, "Training images")

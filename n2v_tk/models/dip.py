@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,8 +21,11 @@ from ..nets.forms import training_form
 from ..nets.hourglass import build_hourglass
 from ..nets.initialize import initialize
 from ..plot import LivePictures, in_notebook
+from ..training.locking import in_use
 from ..training.picture_fit import Backtracking, PictureFit, StopRule
 from ..training.precision import resolve_precision
+from ..training.repeating import repeatable
+from ..training.stopping import ending_in_order
 from .dip_folder import DIPFolder
 from .shown import DenoisedImage
 
@@ -152,7 +156,8 @@ class DeepImagePrior:
             Clean picture, of the result's shape, to measure the way by (`history`); nothing is
             learned from it.
         folder : path, optional
-            Where the state is kept (every half minute and at the end), and config.json.
+            Where the state is kept (every half minute, at the end, and when the fit is
+            interrupted), and config.json.
         resume : bool
             Go on from the state in `folder`; start where there is none.
         on_look : callable, optional
@@ -169,6 +174,8 @@ class DeepImagePrior:
             If picture, mask, guide or reference do not fit.
         OutputExistsError
             If `folder` holds a state and `resume` is False.
+        FolderInUseError
+            If another fit uses `folder`.
         ModelFolderError
             If the state in `folder` is of another picture, or of other settings.
         TrainingError
@@ -186,33 +193,49 @@ class DeepImagePrior:
         elif seed is None:
             seed = int(np.random.SeedSequence().entropy % 2**32)
         fit, held_out = self._prepare(picture, guide, seed)
+        store = None
         if folder is not None:
             store = DIPFolder(Path(folder), picture.fingerprint())
-            store.claim(c)
         if on_look is None and in_notebook():
             on_look = LivePictures(np.asanyarray(image), axes)
         way = _Way(c, picture, fit, held_out, reference, on_look)
         if state is not None:
             way.set_state(state)
-        started = saved = time.perf_counter()
+        started = time.perf_counter()
+        with repeatable(c.seed), nullcontext() if store is None else in_use(store.path):
+            if store is not None:
+                store.claim(c)
+            self._run(fit, way, store, seed)
+        return way.result(time.perf_counter() - started)
+
+    def _run(self, fit, way, store, seed):
+        """Fit until it is enough; the state is kept from time to time and however that ends."""
+        c = self.config
+        saved, kept = time.perf_counter(), None
 
         def look(step):
-            nonlocal saved
+            nonlocal saved, kept
             enough = way.look(step)
-            late = time.perf_counter() - saved > _SAVE_EVERY
-            if folder is not None and (enough or late or step >= c.iterations):
-                store.save({"seed": seed, **way.state()})
-                saved = time.perf_counter()
+            if store is not None:
+                kept = {"seed": seed, **way.state()}
+                late = time.perf_counter() - saved > _SAVE_EVERY
+                if enough or late or step >= c.iterations:
+                    store.save(kept)
+                    saved, kept = time.perf_counter(), None
             return enough
 
-        if not way.stopped_by:
-            try:
+        if way.stopped_by:
+            return
+        try:
+            with ending_in_order():
                 fit.run(c.iterations, c.check_every, look)
-            except KeyboardInterrupt:
-                if way.best is None:
-                    raise
-                way.stopped_by = "interrupt"
-        return way.result(time.perf_counter() - started)
+        except KeyboardInterrupt:
+            if way.best is None:
+                raise
+            way.stopped_by = "interrupt"
+        finally:
+            if kept is not None:
+                store.save(kept)
 
     def check(
         self, image, axes: str, mask=None, guide=None, folder=None, resume: bool = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import warnings
 from pathlib import Path
@@ -9,8 +10,12 @@ from pathlib import Path
 import keras
 
 from ..config.base import DenoiserConfig
+from ..config.files import read_config
 from ..errors import CompatibilityWarning, ModelFolderError
 from ..training.checkpoints import load_weights, save_weights
+from ..training.record import FILE as RECORD_FILE
+from ..training.state import FILE as STATE_FILE
+from ..training.state import TrainingState, assign_all
 
 
 class ModelFolder:
@@ -48,7 +53,7 @@ class ModelFolder:
             raise self._not_writable(error) from error
 
     def begin(self, config: DenoiserConfig) -> None:
-        """Write what belongs to trained weights, before the first of them are written."""
+        """Make room for trained weights, and write what belongs to them."""
         reasons = config.strange_to_predecessor()
         if reasons:
             warnings.warn(
@@ -57,7 +62,20 @@ class ModelFolder:
                 CompatibilityWarning,
                 stacklevel=3,
             )
-        self.write_config(config)
+        if not self._has_settings(config):
+            # weights of another model under the settings of this one would pass for it
+            for old in (config.train_checkpoint, "weights_best.h5", "weights_last.h5", RECORD_FILE):
+                if old is not None:
+                    (self.path / old).unlink(missing_ok=True)
+            self.write_config(config)
+
+    def _has_settings(self, config):
+        try:
+            return read_config(self.path / "config.json") == json.loads(
+                json.dumps(config.to_json())
+            )
+        except ModelFolderError:
+            return False
 
     def save(self, config: DenoiserConfig, network: keras.Model) -> None:
         """Write config and weights, making the folder."""
@@ -65,6 +83,7 @@ class ModelFolder:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise self._not_writable(error) from error
+        (self.path / STATE_FILE).unlink(missing_ok=True)
         self.begin(config)
         for name in {config.train_checkpoint or "weights_best.h5", "weights_last.h5"}:
             save_weights(network, self.path / name)
@@ -78,6 +97,13 @@ class ModelFolder:
             if (self.path / name).is_file():
                 load_weights(network, self.path / name)
                 return
+        state = TrainingState.load(self.path, 4 * network.count_params())
+        if state is not None:
+            # a training that was killed before it wrote them, or files that were removed
+            best = state.best or state.last
+            best = state.last if config.train_keep == "last" else best
+            assign_all(network.weights, best, "network")
+            return
         raise ModelFolderError(
             f"The model folder holds no weights. Received: {self.path}. Training writes "
             "weights_best.h5 and weights_last.h5; was it stopped before its first epoch ended?"

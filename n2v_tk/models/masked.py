@@ -92,6 +92,7 @@ class MaskedDenoiser(Denoiser):
         epochs: int | None = None,
         steps_per_epoch: int | None = None,
         verbose: int | str = "auto",
+        resume: bool = False,
     ) -> keras.callbacks.History:
         """Train on clean images, to which noise is added.
 
@@ -104,7 +105,7 @@ class MaskedDenoiser(Denoiser):
         noise_model : callable, optional
             Of `n2v_tk.data.noise`, in units of the images. Default: normal noise of the config's
             `noise_sigma`.
-        epochs, steps_per_epoch, verbose
+        epochs, steps_per_epoch, verbose, resume
             As in `Denoiser.train`.
 
         Returns
@@ -120,6 +121,7 @@ class MaskedDenoiser(Denoiser):
         TrainingError
             If the loss became infinite or NaN. The model then has the last good weights.
         """
+        self._take_up(resume)
         c = self.config
         noise = noise_model or Gaussian(c.noise_sigma)
         images = self._check_training_images(X, "Training images")

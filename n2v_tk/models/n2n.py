@@ -71,6 +71,7 @@ class N2N(Denoiser):
         epochs: int | None = None,
         steps_per_epoch: int | None = None,
         verbose: int | str = "auto",
+        resume: bool = False,
     ) -> keras.callbacks.History:
         """Train on pairs.
 
@@ -80,7 +81,7 @@ class N2N(Denoiser):
             Noisy images and, of the same scenes, others (or clean ones), in their own units.
         validation_data : (X, Y), optional
             Pairs for the validation loss; with clean or averaged targets it tells most.
-        epochs, steps_per_epoch, verbose
+        epochs, steps_per_epoch, verbose, resume
             As in `Denoiser.train`.
 
         Returns
@@ -94,6 +95,7 @@ class N2N(Denoiser):
         TrainingError
             If the loss became infinite or NaN. The model then has the last good weights.
         """
+        self._take_up(resume)
         X, Y = check_pairs(X, Y, self.config.n_dim)
         self._check(X, Y, "Training images")
         warn_of_bad_pairs(X, Y)
@@ -107,6 +109,7 @@ class N2N(Denoiser):
         epochs: int | None = None,
         steps_per_epoch: int | None = None,
         verbose: int | str = "auto",
+        resume: bool = False,
     ) -> keras.callbacks.History:
         """Train on repeated frames of still scenes: all pairs of two of them.
 
@@ -116,7 +119,7 @@ class N2N(Denoiser):
             Frames of one scene, or of several.
         validation_frames : ndarray or sequence, optional
             The same, of which each frame is compared with the mean of the others.
-        epochs, steps_per_epoch, verbose
+        epochs, steps_per_epoch, verbose, resume
             As in `Denoiser.train`.
 
         Raises
@@ -124,6 +127,7 @@ class N2N(Denoiser):
         ImageError
             If a scene has one frame only.
         """
+        self._take_up(resume)
         frames = self._check_frames(frames, "Frames for training")
         warn_of_bad_pairs([frames[0][:1]], [frames[0][1:2]])
         validation = None
@@ -146,6 +150,7 @@ class N2N(Denoiser):
         epochs: int | None = None,
         steps_per_epoch: int | None = None,
         verbose: int | str = "auto",
+        resume: bool = False,
     ) -> keras.callbacks.History:
         """Train on clean images to which noise is added, anew for every input and target.
 
@@ -156,7 +161,7 @@ class N2N(Denoiser):
             Of `n2v_tk.data.noise`, in units of the images.
         validation_data : (X, Y), optional
             Noisy and clean images.
-        epochs, steps_per_epoch, verbose
+        epochs, steps_per_epoch, verbose, resume
             As in `Denoiser.train`.
 
         Raises
@@ -164,6 +169,7 @@ class N2N(Denoiser):
         ConfigError
             If the loss needs masks and the noise model has none.
         """
+        self._take_up(resume)
         clean = as_image_list(clean, self.config.n_dim)
         self._check(clean, clean, "Clean images")
         masked = self.config.train_loss == "masked_mse"

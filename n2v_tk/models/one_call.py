@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Sequence
+from pathlib import Path
 
 import keras
 import numpy as np
 
 from ..axes import StackLayout, normalize_axes
+from ..config.files import method_of
 from ..config.hqssl import HQSSLConfig
 from ..config.masked import MaskedDenoiserConfig, refuse_without_clean_images
 from ..config.n2n import N2NConfig
@@ -16,6 +19,7 @@ from ..config.n2v import N2VConfig
 from ..data.patches import as_image_list, check_patch_fits, hold_out
 from ..errors import ConfigError, ImageError, ModelFolderError
 from ..normalization import check_image, result_dtype
+from ..training.state import settings_in
 from .base import Denoiser
 from .loading import class_of
 from .n2v import N2V
@@ -199,6 +203,7 @@ def train_with_validation(
     images: Sequence[np.ndarray],
     verbose: int | str = "auto",
     pairs: Sequence[np.ndarray] | None = None,
+    resume: bool = False,
 ) -> keras.callbacks.History:
     """Train on images of which a tenth is kept for validation (`n2v_tk.data.patches.hold_out`).
 
@@ -213,19 +218,21 @@ def train_with_validation(
     verbose : {'auto', 0, 1, 2}
     pairs : sequence of ndarray, optional
         For Noise2Noise: of the same scenes.
+    resume : bool
+        As in `Denoiser.train`.
     """
     images = as_image_list(images)
     config = model.config
     if config.method == "n2n" and pairs is None:
-        return model.train_on_frames(images, verbose=verbose)
-    # images of one size are split alike
-    training, validation = hold_out(images, config.patch_shape, 0.1, config.train_seed)
+        return model.train_on_frames(images, verbose=verbose, resume=resume)
+    # images of one size are split alike, and again when a training goes on
+    seed = config.train_seed or 0
+    training, validation = hold_out(images, config.patch_shape, 0.1, seed)
     if pairs is None:
-        return model.train(training, validation or images, verbose=verbose)
-    targets, held_out = hold_out(pairs, config.patch_shape, 0.1, config.train_seed)
-    return model.train(
-        training, targets, (validation, held_out) if validation else None, verbose=verbose
-    )
+        return model.train(training, validation or images, verbose=verbose, resume=resume)
+    targets, held_out = hold_out(pairs, config.patch_shape, 0.1, seed)
+    validation = (validation, held_out) if validation else None
+    return model.train(training, targets, validation, verbose=verbose, resume=resume)
 
 
 def new_model(
@@ -236,6 +243,41 @@ def new_model(
 ) -> Denoiser:
     """An untrained model with settings that work for most images, in `folder` or in memory."""
     return _in_folder(make_config(images, method, **settings), folder)
+
+
+def interrupted_model(folder: str | os.PathLike, method: str, **settings) -> Denoiser | None:
+    """The model whose training was interrupted in a folder, to go on with; None if there is none.
+
+    Parameters
+    ----------
+    folder : path
+    method : str
+        Asked for; 'n2v' stands for whatever was trained.
+    **settings
+        Asked for, in place of those in the folder.
+
+    Raises
+    ------
+    ModelFolderError
+        If the training is of another method, or its state is damaged.
+    """
+    settings_there = settings_in(folder)
+    if settings_there is None:
+        return None
+    there = method_of(settings_there)
+    if method != "n2v" and {"n2v2": "n2v", "structn2v": "n2v"}.get(method, method) != there:
+        raise ModelFolderError(
+            f"A training goes on with its method. Received: {method!r} for {there!r} in {folder}. "
+            "Leave the method out, or choose another folder."
+        )
+    folder = Path(folder).resolve()
+    # the bars of structN2V are in the settings already
+    settings = {n: v for n, v in settings.items() if n not in ("axis", "length")}
+    model_class = class_of(there)
+    config = model_class.config_class.from_json(settings_there, folder, **settings)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "There is a model in")
+        return model_class(config, folder.name, folder.parent)
 
 
 def go_on_with(

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import sys
+from contextlib import nullcontext
 
 import keras
 import numpy as np
 
 from ..data.patches import as_image_list
-from ..errors import ConfigError, ImageError
+from ..errors import ConfigError, ImageError, ModelFolderError
 from ..normalization import check_image
 from ..training.devices import Devices
 from ..training.fit import Trainer
+from ..training.locking import in_use
 from ..training.precision import resolve_precision
+from ..training.record import TrainingRecord
+from ..training.state import FILE as STATE_FILE
+from ..training.state import TrainingState
 from .shown import TrainingHistory
 
 # side of the picture that is shown while a model is trained, in pixels
@@ -73,6 +78,7 @@ class Training:
         epochs: int | None = None,
         steps_per_epoch: int | None = None,
         verbose: int | str = "auto",
+        resume: bool = False,
     ) -> keras.callbacks.History:
         """Train on noisy images.
 
@@ -87,21 +93,34 @@ class Training:
             In place of the config's.
         verbose : {'auto', 0, 1, 2}
             As in `keras.Model.fit`.
+        resume : bool
+            Go on with the training that was interrupted in the model folder, from the end of its
+            last full epoch; `epochs` counts from its start. Images and settings must be the same,
+            but for the number of epochs and the learning rate. With a `train_seed`, on the same
+            machine, the result is the one it would have had, to the bit. In a folder without
+            training it simply starts.
 
         Returns
         -------
         keras.callbacks.History
+            Of all epochs, those before an interruption included.
 
         Raises
         ------
         ImageError
             For images that do not fit the model or cannot be trained on; nothing is written then.
+        FolderInUseError
+            If another training uses the model folder.
+        ModelFolderError
+            If files cannot be written, or the training in the folder cannot be gone on with.
         TrainingError
-            If the loss became infinite or NaN. The model then has the last good weights.
-        KeyboardInterrupt
-            If interrupted. The model then has the weights it would have had at the end of the
-            last full epoch, and so have the files.
+            If the loss became infinite or NaN, or exploded. The model then has the last good
+            weights, and training goes on from there with a lower learning rate and `resume`.
+        KeyboardInterrupt, SystemExit
+            If interrupted, or ended by SIGTERM. The model then has the weights it would have had
+            at the end of the last full epoch, and so have the files.
         """
+        self._take_up(resume)
         images = self._check_training_images(X, "Training images")
         steps = self._count(epochs, steps_per_epoch)[1]
         if self.config.means is None:
@@ -112,6 +131,41 @@ class Training:
             held_out = self._check_training_images(validation_X, "Validation images")
             validation = self._validation_data(held_out)
         return self._fit(data, validation, epochs, steps_per_epoch, verbose)
+
+    def _take_up(self, resume):
+        """Find the training to go on with: what it was drawn from becomes the model's."""
+        self._interrupted = None
+        if not resume:
+            return
+        if self.logdir is None:
+            raise ConfigError(
+                "A model kept in memory has no training on disk to go on with. Received: "
+                "resume=True, basedir=None. Give the model a folder, or leave resume out: train "
+                "goes on with the weights it has."
+            )
+        state = TrainingState.load(self.logdir, 4 * self.keras_model.count_params())
+        if state is None:
+            if any(self.logdir.glob("*.h5")):
+                raise ModelFolderError(
+                    "The folder holds a trained model, and not the state of its training. "
+                    f"Received: {self.logdir} without {STATE_FILE}. Train it further without "
+                    "resume (--from), or choose another folder."
+                )
+            return
+        changed = state.changed(self.config.to_json())
+        had, wanted = state.settings.get("train_precision"), self.config.train_precision
+        if wanted not in ("auto", had):
+            changed.append("train_precision")
+        if changed:
+            raise ModelFolderError(
+                "A training goes on with the same images and settings only. Received: other "
+                f"{', '.join(changed)} than in {self.logdir}. Take the settings of the folder, or "
+                "choose another folder."
+            )
+        self.config.train_precision = had
+        self._seed, self._interrupted = state.seed, state
+        # also of the trainings before that one
+        self.record.runs[:] = TrainingRecord.find(self.logdir).runs
 
     def _count(self, epochs, steps_per_epoch):
         """Epochs, and steps in each: those asked for, else the config's."""
@@ -141,7 +195,9 @@ class Training:
         except Exception:
             # a noise model of the user that knows patches only
             self.example = None
-        history = self._trainer.fit(data, validation, epochs, steps, verbose, live)
+        state, self._interrupted = self._interrupted, None
+        with nullcontext() if self.logdir is None else in_use(self.logdir):
+            history = self._trainer.fit(data, validation, epochs, steps, verbose, live, state)
         return TrainingHistory.of(history, live is not None)
 
     def _preview(self, data):

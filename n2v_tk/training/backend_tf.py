@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import keras
 import tensorflow as tf
 
@@ -48,3 +51,18 @@ def _on_its_own_thread():
     options.threading.private_threadpool_size = 1
     options.autotune.enabled = False
     return options
+
+
+@contextmanager
+def deterministic_ops() -> Iterator[None]:
+    """Let TensorFlow choose only among ways of computing that repeat exactly."""
+    from tensorflow.python.framework import config
+
+    before = config.is_op_determinism_enabled()
+    config.enable_op_determinism()
+    try:
+        yield
+    finally:
+        if not before:
+            # the rest of the program is not ours to slow down
+            config.disable_op_determinism()

@@ -2,54 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-
 import keras
 import numpy as np
 
-from .checkpoints import save_weights
+# a loss so many times as far away as the losses before were from zero has exploded
+_EXPLODED = 1000.0
 
 
 class KeepWeights(keras.callbacks.Callback):
-    """Keeps the best and the last good weights, in memory and, with a folder, on disk.
+    """Keeps the best and the last good weights.
 
     After every epoch the network gets the weights of the form that is trained. Good means that
-    loss and weights are finite. At the first epoch that is not, training stops and `diverged_at`
-    names the epoch. Where the optimiser leaves out steps with gradients that are not finite, such
-    a step makes the loss of its epoch infinite and does no harm: the epoch is good if the optimiser
-    made any step in it.
+    loss and weights are finite and the training loss did not explode. At the first epoch that is
+    not, training stops and `diverged_at` names the epoch, `diverged_loss` its loss. Where the
+    optimiser leaves out steps with gradients that are not finite, such a step makes the loss of its
+    epoch infinite and does no harm: the epoch is good if the optimiser made any step in it.
 
     Parameters
     ----------
     network : keras.Model
-        Network whose training form is trained; its layers name the weights in the files.
-    folder : Path or None
-        Model folder.
-    best_name : str or None
-        File name for the weights of the lowest validation loss (of the lowest loss if there is
-        no validation).
-    last_name : str
-        File name for the weights of the last epoch.
-    before_writing : callable, optional
-        Called before the first weights of a training are written: whatever belongs to them and
-        must not replace what belonged to older ones any sooner.
+        Network whose training form is trained.
+
+    Attributes
+    ----------
+    last, best : list of ndarray or None
+        Weights of the last good epoch, and of the one with the lowest validation loss (the lowest
+        loss if there is no validation).
     """
 
-    def __init__(
-        self,
-        network: keras.Model,
-        folder: Path | None,
-        best_name: str | None = "weights_best.h5",
-        last_name: str = "weights_last.h5",
-        before_writing: Callable[[], None] | None = None,
-    ):
+    def __init__(self, network: keras.Model):
         super().__init__()
         self.network = network
-        self.folder = folder
-        self.best_name = best_name
-        self.last_name = last_name
-        self.before_writing = before_writing
         self.trained = False
         self._forget()
 
@@ -58,28 +41,50 @@ class KeepWeights(keras.callbacks.Callback):
         self.best = self.last = None
         self.diverged_at = None
         self._steps = 0
+        self._losses: list[float] = []
 
     def on_train_begin(self, logs=None):
         self._forget()
         self._stepped()
+
+    def go_on(
+        self,
+        best_loss: float,
+        best: list[np.ndarray],
+        last: list[np.ndarray],
+        losses: list[float | None],
+    ) -> None:
+        """Know what was best and last, and the losses so far, of a training that goes on."""
+        self.best_loss, self.best, self.last = best_loss, best, last
+        self.trained = True
+        finite = [loss for loss in losses if loss is not None]
+        self._losses = [finite[0], min(finite)] if finite else []
 
     def on_epoch_end(self, epoch, logs=None):
         loss = logs.get("val_loss", logs["loss"])
         weights = self.model.get_weights()
         finite = np.isfinite(loss) and np.isfinite(logs["loss"])
         finite = self._stepped() or finite
-        if not finite or not all(np.isfinite(w).all() for w in weights):
-            self.diverged_at = epoch + 1
+        if not finite or self._exploded(logs["loss"]) or not _all_finite(weights):
+            self.diverged_at, self.diverged_loss = epoch + 1, float(logs["loss"])
             self.model.stop_training = True
             return
-        if self.last is None and self.before_writing is not None:
-            self.before_writing()
         self.last, self.trained = weights, True
         self.network.set_weights(weights)
-        self._write(self.last_name, weights)
         if loss < self.best_loss:
             self.best_loss, self.best = loss, weights
-            self._write(self.best_name, weights)
+
+    def _exploded(self, loss):
+        """Whether the training loss is far from all that it was."""
+        if not np.isfinite(loss):
+            # left out by the optimiser
+            return False
+        known = self._losses
+        if known and loss - min(known) > _EXPLODED * max(1e-3, abs(known[0]), abs(min(known))):
+            return True
+        # the first and the lowest are enough to know
+        self._losses = [*known[:1], min([*known, loss])] if known else [loss]
+        return False
 
     def _stepped(self):
         """Whether an optimiser that leaves out bad steps made a good one since the last epoch."""
@@ -89,9 +94,9 @@ class KeepWeights(keras.callbacks.Callback):
         before, self._steps = self._steps, int(inner.iterations)
         return self._steps > before
 
-    def _write(self, name, weights):
-        if self.folder is not None and name is not None:
-            save_weights(self.network, self.folder / name, weights)
+
+def _all_finite(weights):
+    return all(np.isfinite(w).all() for w in weights)
 
 
 class CountEpochs(keras.callbacks.Callback):

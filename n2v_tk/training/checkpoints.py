@@ -3,12 +3,48 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import keras
 import numpy as np
 
 from ..errors import ModelFolderError
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A temporary path that takes the place of a file in a model folder if all went well.
+
+    What is written is on the disk before it takes the place, so that the file is whole whatever
+    happens.
+
+    Raises
+    ------
+    ModelFolderError
+        If it cannot be written.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        yield temporary
+        with open(temporary, "rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except (OSError, RuntimeError) as error:
+        # h5py tells of a full disk as either
+        raise ModelFolderError(
+            f"The file could not be written. Received: {path}: {_in_short(error)}. What was "
+            "written there before is as it was, and the model in memory has its weights. Make "
+            "room or mend the folder, then go on with resume=True (--resume)."
+        ) from error
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def _in_short(error):
+    return (str(error) or type(error).__name__).splitlines()[0]
 
 
 def save_weights(network: keras.Model, path: str | os.PathLike, weights=None) -> None:
@@ -25,30 +61,19 @@ def save_weights(network: keras.Model, path: str | os.PathLike, weights=None) ->
     """
     import h5py
 
-    path = Path(path)
     values = iter(network.get_weights() if weights is None else weights)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with h5py.File(temporary, "w") as file:
-            file.attrs["backend"] = b"tensorflow"
-            file.attrs["keras_version"] = keras.__version__.encode()
-            _write_names(file, "layer_names", [layer.name for layer in network.layers])
-            for layer in network.layers:
-                group = file.create_group(layer.name)
-                # in a network within the network, names are unique with their path only
-                inside = isinstance(layer, keras.Model)
-                names = [f"{layer.name}/{v.path if inside else v.name}:0" for v in layer.weights]
-                _write_names(group, "weight_names", names)
-                for name in names:
-                    group.create_dataset(name, data=next(values))
-        os.replace(temporary, path)
-    except OSError as error:
-        raise ModelFolderError(
-            f"The weights could not be written. Received: {path}: {error}. Weights written "
-            "before are as they were; make room or choose another folder."
-        ) from error
-    finally:
-        temporary.unlink(missing_ok=True)
+    with replacing(Path(path)) as temporary, h5py.File(temporary, "w") as file:
+        file.attrs["backend"] = b"tensorflow"
+        file.attrs["keras_version"] = keras.__version__.encode()
+        _write_names(file, "layer_names", [layer.name for layer in network.layers])
+        for layer in network.layers:
+            group = file.create_group(layer.name)
+            # in a network within the network, names are unique with their path only
+            inside = isinstance(layer, keras.Model)
+            names = [f"{layer.name}/{v.path if inside else v.name}:0" for v in layer.weights]
+            _write_names(group, "weight_names", names)
+            for name in names:
+                group.create_dataset(name, data=next(values))
 
 
 def load_weights(network: keras.Model, path: str | os.PathLike) -> None:

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from pathlib import Path
 
 import keras
+import numpy as np
 
 from ..config.base import DenoiserConfig
-from ..errors import TrainingError
+from ..errors import ModelFolderError, TrainingError
 from ..nets.forms import training_form
 from .board import tensorboard_for
 from .callbacks import CosineSchedule, CountEpochs, KeepWeights, RampSchedule
 from .devices import Devices
+from .files import KeepFiles
 from .record import KeepRecord, TrainingRecord
+from .repeating import repeatable
+from .state import TrainingState, assign_all, remembered, remind, values_of
+from .stopping import ending_in_order
 
 
 class Trainer:
@@ -31,7 +37,7 @@ class Trainer:
         Where weights are written.
     optimizer : keras.optimizers.Optimizer, optional
         Default: Adam as the config says.
-    before_writing : callable, optional
+    before_weights : callable, optional
         Called before the first weights of a training are written.
     devices : Devices, optional
         That share every batch.
@@ -50,7 +56,7 @@ class Trainer:
         loss,
         folder: Path | None,
         optimizer: keras.optimizers.Optimizer | None = None,
-        before_writing: Callable[[], None] | None = None,
+        before_weights: Callable[[], None] | None = None,
         devices: Devices | None = None,
         record: TrainingRecord | None = None,
         seed: int | None = None,
@@ -64,15 +70,16 @@ class Trainer:
         with self.devices.scope():
             self.form = training_form(network, config.train_precision, self.devices.synchronized)
             self._compile(optimizer)
-        self.kept = KeepWeights(
-            network, folder, config.train_checkpoint, before_writing=before_writing
-        )
+        self.kept = KeepWeights(network)
         self.record = TrainingRecord() if record is None else record
         facts = {"seed": seed, "precision": config.train_precision}
-        self._keep_record = KeepRecord(
-            self.record, folder, lambda: self.kept.last is not None, **facts
-        )
+        self._keep_record = KeepRecord(self.record, lambda: self.kept.last is not None, **facts)
         self.callbacks = self._callbacks(folder)
+        self.seed = seed
+        self._files = KeepFiles(
+            folder, self.kept, self.record, self._state, config.train_state_minutes,
+            config.train_checkpoint, before_weights=before_weights,
+        )  # fmt: skip
         self._epochs_done = 0
 
     def _compile(self, optimizer=None, steps=None):
@@ -123,7 +130,14 @@ class Trainer:
         return callbacks if self.board is None else [*callbacks, self.board]
 
     def fit(
-        self, data, validation, epochs: int, steps: int, verbose, live=None
+        self,
+        data,
+        validation,
+        epochs: int,
+        steps: int,
+        verbose,
+        live=None,
+        state: TrainingState | None = None,
     ) -> keras.callbacks.History:
         """Train, then give the network the weights that `train_keep` asks for.
 
@@ -136,17 +150,27 @@ class Trainer:
         verbose : as in `keras.Model.fit`
         live : keras.callbacks.Callback, optional
             For this training only.
+        state : TrainingState, optional
+            Of a training that was interrupted, to go on with; its epochs count.
+
+        Returns
+        -------
+        keras.callbacks.History
+            Of all epochs, those before an interruption included.
 
         Raises
         ------
+        ModelFolderError
+            If the state is of another network or optimiser, or files cannot be written.
         TrainingError
-            If the loss stopped being finite; the network has the last good weights.
+            If the loss stopped being finite, or exploded; the network has the last good weights.
         """
-        with self.devices.scope():
+        with self.devices.scope(), repeatable(self.config.train_seed), ending_in_order():
             more = [self._keep_record] if live is None else [self._keep_record, live]
-            return self._fit(data, self.devices.divisible(validation), epochs, steps, verbose, more)
+            validation = self.devices.divisible(validation)
+            return self._fit(data, validation, epochs, steps, verbose, more, state)
 
-    def _fit(self, data, validation, epochs, steps, verbose, more):
+    def _fit(self, data, validation, epochs, steps, verbose, more, state):
         self.form.set_weights(self.network.get_weights())
         scheduled = self.config.train_schedule != "plateau"
         average = self.config.train_ema is not None
@@ -155,7 +179,10 @@ class Trainer:
             # a schedule and an average belong to one training and start anew with the next, and
             # after a divergence the optimiser remembers what is not finite
             self._compile(steps=epochs * steps if scheduled else None)
-        before = [CountEpochs(data, self._epochs_done)]
+        done = 0 if state is None else state.epochs
+        self._before = self._epochs_done if state is None else state.before
+        self._target, self._steps = epochs, steps
+        before = [CountEpochs(data, self._before)]
         optimizer = self.form.optimizer
         if getattr(getattr(optimizer, "inner_optimizer", optimizer), "use_ema", False):
             # first, so that the averaged weights are validated and kept
@@ -164,6 +191,14 @@ class Trainer:
             # without validation what watches its loss watches the training loss
             if getattr(callback, "monitor", None) in ("loss", "val_loss"):
                 callback.monitor = "loss" if validation is None else "val_loss"
+        # the record late: it tells what others may have changed; the files when all is known
+        callbacks = [*before, *self.callbacks, *more, self._files]
+        self._all_callbacks = callbacks
+        if state is not None:
+            self._restore(state)
+            callbacks = [*callbacks, _GoOn(self, state)]
+            if done >= epochs or (state.finished and epochs <= state.target):
+                return self._nothing_left(state)
         batches = data
         if keras.backend.backend() == "tensorflow" and data.workers == 1:
             from .backend_tf import as_tf_dataset
@@ -173,26 +208,129 @@ class Trainer:
             history = self.form.fit(
                 batches,
                 epochs=epochs,
+                initial_epoch=done,
                 validation_data=validation,
                 validation_batch_size=self.config.train_batch_size,
-                # the record last: it tells what others may have changed
-                callbacks=[*before, *self.callbacks, *more],
+                callbacks=callbacks,
                 shuffle=False,
                 verbose=verbose,
             )
         finally:
             self._bring_home()
-        self._epochs_done += len(history.epoch)
+            self._files.write_state()
+        self._epochs_done = self._before + done + len(history.epoch)
         if self.kept.diverged_at is not None:
-            raise TrainingError(
-                f"The loss became infinite or NaN in epoch {self.kept.diverged_at}. Received: "
-                f"train_learning_rate={self.config.train_learning_rate}, "
-                f"train_precision={self.config.train_precision!r}. The model has the weights of "
-                "the last good epoch; train again with a lower learning rate or in float32."
-            )
-        return history
+            raise self._diverged()
+        if done + len(history.epoch) < epochs:
+            self._files.finish()
+        return history if state is None else _with_earlier(history, state)
+
+    def _diverged(self):
+        config, kept = self.config, self.kept
+        how = "exploded" if np.isfinite(kept.diverged_loss) else "became infinite or NaN"
+        causes = [f"a learning rate that is too high ({config.train_learning_rate:g})"]
+        if config.train_precision != "float32":
+            causes.append(f"the range of {config.train_precision} (take float32)")
+        causes.append("single values far outside the range of the rest, such as hot pixels")
+        if config.normalization == "none":
+            causes.append("images that are not normalised")
+        again = "train again"
+        if self._files.folder is not None and kept.last is not None:
+            again = "go on from there with resume=True (--resume)"
+        return TrainingError(
+            f"The loss {how} in epoch {kept.diverged_at}. Received: a loss of "
+            f"{kept.diverged_loss:g}, train_learning_rate={config.train_learning_rate:g}, "
+            f"train_precision={config.train_precision!r}. Likely causes: {'; '.join(causes)}. "
+            "The model has the weights of the last good epoch; set a lower "
+            f"train_learning_rate (--learning-rate) and {again}."
+        )
 
     def _bring_home(self):
         weights = self.kept.best if self.config.train_keep == "best" else self.kept.last
         if weights is not None:
             self.network.set_weights(weights)
+
+    # the state of a training -------------------------------------------------------------------
+
+    def _state(self, epochs):
+        """Of the training after so many epochs."""
+        best = self.kept.best
+        return TrainingState(
+            epochs=epochs,
+            target=self._target,
+            steps=self._steps,
+            before=self._before,
+            finished=False,
+            seed=self.seed,
+            settings=self.config.to_json(),
+            run=copy.deepcopy(self._keep_record.run),
+            callbacks=remembered(self._all_callbacks),
+            best_loss=float(self.kept.best_loss),
+            last=self.kept.last,
+            best=None if best is self.kept.last else best,
+            optimizer=values_of(self.form.optimizer.variables),
+            drawing=values_of(self._drawing()),
+        )
+
+    def _drawing(self):
+        """Random states of the layers, which are no weights."""
+        known = {id(v) for v in (*self.form.weights, *self.form.metrics_variables)}
+        return [v for v in self.form.variables if id(v) not in known]
+
+    def _restore(self, state):
+        if state.steps != self._steps:
+            raise ModelFolderError(
+                "A training goes on with as many steps in an epoch as it had. Received: "
+                f"{self._steps} for {state.steps}. Give the same number."
+            )
+        assign_all(self.form.weights, state.last, "network")
+        assign_all(self._drawing(), state.drawing, "network")
+        assign_all(self.form.optimizer.variables, state.optimizer, "optimiser")
+        had = state.settings.get("train_learning_rate")
+        wanted = self.config.train_learning_rate
+        plain = self._own_optimizer and self.config.train_schedule == "plateau"
+        if plain and had and wanted != had:
+            optimizer = self.form.optimizer
+            optimizer.learning_rate = float(optimizer.learning_rate) * wanted / had
+        self.seed = state.seed
+        self._take_over(state)
+        self.network.set_weights(self.kept.last)
+
+    def _take_over(self, state):
+        """What the callbacks know; they forget it when Keras begins."""
+        best = state.last if state.best is None else state.best
+        self.kept.go_on(state.best_loss, best, state.last, state.run["history"].get("loss", []))
+        remind(self._all_callbacks, state.callbacks)
+
+    def _nothing_left(self, state):
+        self._bring_home()
+        self._epochs_done = state.before + state.epochs
+        return _with_earlier(keras.callbacks.History(), state)
+
+
+class _GoOn(keras.callbacks.Callback):
+    """Last of all callbacks: what the others know of a training that goes on."""
+
+    def __init__(self, trainer, state):
+        super().__init__()
+        self.trainer, self.state = trainer, state
+
+    def on_train_begin(self, logs=None):
+        self.trainer._take_over(self.state)
+        self.trainer._keep_record.go_on(self.state.run)
+
+
+def _with_earlier(history, state):
+    """A history with the epochs before the interruption."""
+    if not hasattr(history, "epoch"):
+        history.epoch = []
+    earlier = {
+        name: [float("nan") if v is None else v for v in values]
+        for name, values in state.run["history"].items()
+    }
+    names = history.history or earlier
+    history.history = {
+        name: [*earlier.get(name, []), *history.history.get(name, [])] for name in names
+    }
+    history.epoch = [*range(state.epochs), *history.epoch]
+    return history

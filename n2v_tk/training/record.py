@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import platform
 import time
@@ -28,7 +29,8 @@ class TrainingRecord:
     ----------
     runs : list of dict, optional
         One per call of `train`, with keys 'history' (values per epoch by name), 'seed',
-        'precision', 'seconds', 'started', 'versions', 'machine' and 'backend'.
+        'precision', 'seconds', 'started', 'versions', 'machine' and 'backend'; 'interruptions'
+        after which it went on.
     """
 
     def __init__(self, runs: list[dict[str, Any]] | None = None):
@@ -88,27 +90,24 @@ def _is_run(run):
 
 
 class KeepRecord(keras.callbacks.Callback):
-    """Adds a training to a record, epoch by epoch, and writes it into the model folder.
+    """Adds a training to a record, epoch by epoch.
 
     Parameters
     ----------
     record : TrainingRecord
-    folder : Path or None
     good : callable
         Whether weights of this training are kept.
     **facts
         What else to remember of the training: numbers, text.
     """
 
-    def __init__(
-        self, record: TrainingRecord, folder: Path | None, good: Callable[[], bool], **facts
-    ):
+    def __init__(self, record: TrainingRecord, good: Callable[[], bool], **facts):
         super().__init__()
-        self.record, self.folder, self.good, self.facts = record, folder, good, facts
+        self.record, self.good, self.facts = record, good, facts
 
     def on_train_begin(self, logs=None):
         self._started = time.monotonic()
-        self._run = {
+        self.run = {
             "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
             "seconds": 0.0,
             **self.facts,
@@ -117,6 +116,17 @@ class KeepRecord(keras.callbacks.Callback):
             "versions": {"python": platform.python_version(), **_versions()},
             "history": {},
         }
+
+    def go_on(self, run: dict[str, Any]) -> None:
+        """Go on with the record of a training that was interrupted."""
+        self._started -= run.get("seconds", 0.0)
+        self.run = copy.deepcopy(run)
+        self.run["interruptions"] = run.get("interruptions", 0) + 1
+        # what was written of it, perhaps of an epoch that is made again
+        runs = self.record.runs
+        if runs and runs[-1].get("started") == run.get("started"):
+            runs.pop()
+        runs.append(self.run)
 
     def on_epoch_end(self, epoch, logs=None):
         if not self.good():
@@ -128,19 +138,10 @@ class KeepRecord(keras.callbacks.Callback):
                 value = float(np.squeeze(value))
                 # JSON knows no infinity
                 value = value if np.isfinite(value) else None
-                self._run["history"].setdefault(name, []).append(value)
-        self._run["seconds"] = round(time.monotonic() - self._started, 1)
-        if not any(run is self._run for run in self.record.runs):
-            self.record.runs.append(self._run)
-        if self.folder is not None:
-            try:
-                self.record.save(self.folder)
-            except OSError as error:
-                warnings.warn(
-                    f"The record of the training cannot be written: {error}. Training goes on.",
-                    stacklevel=2,
-                )
-                self.folder = None
+                self.run["history"].setdefault(name, []).append(value)
+        self.run["seconds"] = round(time.monotonic() - self._started, 1)
+        if not any(run is self.run for run in self.record.runs):
+            self.record.runs.append(self.run)
 
 
 def _learning_rate(optimizer):

@@ -73,7 +73,7 @@ def test_best_and_last_weights_are_kept(noisy_stack, small, tmp_path):
     load_weights(net, last)
     assert any((a != b).any() for a, b in zip(kept, net.get_weights(), strict=True))
     assert any((a != b).any() for a, b in zip(kept, start, strict=True))
-    names = ["training.json", "weights_best.h5", "weights_last.h5"]
+    names = ["training.json", "training_state.npz", "weights_best.h5", "weights_last.h5"]
     assert sorted(p.name for p in tmp_path.iterdir()) == names
 
 
@@ -110,12 +110,38 @@ def test_divergence_keeps_the_last_good_weights(noisy_stack, small, tmp_path):
                 self.model.set_weights([w * np.nan for w in self.model.get_weights()])
 
     trainer.callbacks.append(Explode())
-    with pytest.raises(TrainingError, match=r"NaN in epoch 3.*lower learning rate"):
+    with pytest.raises(TrainingError, match=r"NaN in epoch 3.*lower train_learning_rate"):
         trainer.fit(data, data[0], 5, 3, 0)
     assert all(np.isfinite(w).all() for w in net.get_weights())
     for name in ("weights_best.h5", "weights_last.h5"):
         load_weights(net, tmp_path / name)
         assert all(np.isfinite(w).all() for w in net.get_weights())
+
+
+@pytest.mark.parametrize(
+    ("losses", "expected"),
+    [
+        ([1.0, 0.1, 0.5, 900.0], None),
+        ([1.0, 0.1, 0.5, 2000.0], 4),
+        ([-3.0, -5.0, 4000.0], None),
+        ([-3.0, -5.0, 6000.0], 3),
+        ([1e6, 2.0, 1e6], None),
+        ([1.0, float("inf")], 2),
+    ],
+)
+def test_a_loss_that_explodes_ends_the_training(noisy_stack, small, losses, expected):
+    """Far from all that it was: a thousand times the first or the lowest loss."""
+    _, trainer, _ = make(noisy_stack, small)
+    kept = trainer.kept
+    kept.set_model(trainer.form)
+    kept.on_train_begin()
+    for epoch, loss in enumerate(losses):
+        kept.on_epoch_end(epoch, {"loss": loss})
+        if kept.diverged_at is not None:
+            break
+    assert kept.diverged_at == expected
+    if expected is not None:
+        assert kept.diverged_loss == losses[-1]
 
 
 def test_training_goes_on_after_a_divergence(noisy_stack, small):

@@ -1,0 +1,281 @@
+"""A training that was interrupted ends as it would have ended, to the bit."""
+
+import os
+import shutil
+import signal
+
+import keras
+import numpy as np
+import pytest
+
+from n2v_tk import (
+    CARE,
+    HQSSL,
+    N2N,
+    N2V,
+    CAREConfig,
+    HQSSLConfig,
+    MaskedDenoiser,
+    MaskedDenoiserConfig,
+    N2NConfig,
+    N2VConfig,
+    load_model,
+)
+from n2v_tk.errors import ConfigError, FolderInUseError, ModelFolderError, TrainingError
+from n2v_tk.models.one_call import train_with_validation
+from n2v_tk.training.locking import in_use
+from n2v_tk.training.record import TrainingRecord
+from n2v_tk.training.state import FILE, TrainingState
+from n2v_tk.training.stopping import Terminated
+
+TRAINING = {"train_epochs": 4, "train_steps_per_epoch": 3, "train_batch_size": 2, "train_seed": 5}
+N2V_SMALL = {**TRAINING, "unet_n_first": 4, "unet_kern_size": 3, "n2v_patch_shape": (32, 32)}
+
+
+@pytest.fixture(scope="module")
+def noisy():
+    return np.random.default_rng(0).normal(100, 10, (4, 64, 64, 1)).astype(np.float32)
+
+
+def n2v(noisy, folder, **settings):
+    model = N2V(N2VConfig(noisy, **{**N2V_SMALL, **settings}), "model", folder)
+    return model, (noisy[:3], noisy[3:])
+
+
+def n2n(noisy, folder):
+    config = N2NConfig(noisy, **TRAINING, net_width=3, train_patch_shape=(32, 32), train_loss="l0")
+    pair = (noisy[:2], noisy[2:])
+    return N2N(config, "model", folder), (*pair, pair)
+
+
+def hqssl(noisy, folder):
+    config = HQSSLConfig(
+        noisy, **TRAINING, noise_model="gaussian", net_width=4, train_patch_shape=(32, 32)
+    )
+    return HQSSL(config, "model", folder), (noisy[:3], noisy[3:])
+
+
+def masked(noisy, folder):
+    config = MaskedDenoiserConfig(
+        noisy, **TRAINING, value_range=(0, 200), net_channels=4, net_depths=(2,), net_heads=2,
+        train_patch_shape=(16, 16), train_ema=0.9,
+    )  # fmt: skip
+    return MaskedDenoiser(config, "model", folder), (noisy[:3], noisy[3:])
+
+
+def care(noisy, folder):
+    config = CAREConfig(**TRAINING, axes="YXC", unet_n_first=4, train_patch_shape=(32, 32))
+    return CARE(config, "model", folder), (noisy[:2], noisy[2:], (noisy[:1], noisy[3:]))
+
+
+class CopyAt(keras.callbacks.Callback):
+    """Copies the model folder when an epoch begins: what a kill would leave behind then."""
+
+    def __init__(self, epoch, folder, copy):
+        super().__init__()
+        self.epoch, self.folder, self.copy = epoch, folder, copy
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch == self.epoch:
+            shutil.copytree(self.folder, self.copy)
+
+
+VARIANTS = {
+    "n2v, drop-out, plateau": lambda noisy, folder: n2v(
+        noisy, folder, unet_dropout=0.3, train_reduce_lr={"factor": 0.5, "patience": 1}
+    ),
+    "n2v, average, cosine": lambda noisy, folder: n2v(
+        noisy, folder, train_ema=0.9, train_schedule="cosine", train_keep="last"
+    ),
+    "n2n": n2n,
+    "hqssl": hqssl,
+    "masked": masked,
+    "care": care,
+}
+
+
+@pytest.mark.parametrize(
+    "name",
+    # tracing the others takes its time
+    [n if n == next(iter(VARIANTS)) else pytest.param(n, marks=pytest.mark.slow) for n in VARIANTS],
+)
+def test_the_result_of_a_resumed_training_is_that_of_one_without_interruption(
+    noisy, tmp_path, name
+):
+    whole, data = VARIANTS[name](noisy, tmp_path / "whole")
+    whole.prepare_for_training()
+    whole.callbacks.append(CopyAt(2, whole.logdir, tmp_path / "killed" / "model"))
+    expected = whole.train(*data, verbose=0)
+    with pytest.warns(UserWarning, match="There is a model in"):
+        resumed, data = VARIANTS[name](noisy, tmp_path / "killed")
+    history = resumed.train(*data, verbose=0, resume=True)
+    for a, b in zip(
+        whole.keras_model.get_weights(), resumed.keras_model.get_weights(), strict=True
+    ):
+        np.testing.assert_array_equal(a, b)
+    assert history.epoch == expected.epoch == [0, 1, 2, 3]
+    assert {k: np.float64(v).tobytes() for k, v in history.history.items()} == {
+        k: np.float64(v).tobytes() for k, v in expected.history.items()
+    }
+    for kept in ("weights_best.h5", "weights_last.h5"):
+        for folder in (whole, resumed):
+            folder.load_weights(kept)
+        for a, b in zip(
+            whole.keras_model.get_weights(), resumed.keras_model.get_weights(), strict=True
+        ):
+            np.testing.assert_array_equal(a, b)
+    runs = TrainingRecord.load(resumed.logdir).runs
+    assert len(runs) == 1
+    assert runs[0]["interruptions"] == 1
+    assert runs[0]["history"] == TrainingRecord.load(whole.logdir).runs[0]["history"]
+
+
+@pytest.fixture
+def interrupted(noisy, tmp_path):
+    """A folder whose training was stopped in the middle of the third epoch."""
+
+    class Stop(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            self.epoch = epoch
+
+        def on_train_batch_end(self, batch, logs=None):
+            if self.epoch == 2 and batch == 1:
+                raise KeyboardInterrupt
+
+    model, data = n2v(noisy, tmp_path)
+    model.prepare_for_training()
+    model.callbacks.append(Stop())
+    with pytest.raises(KeyboardInterrupt):
+        model.train(*data, verbose=0)
+    return model.logdir
+
+
+@pytest.mark.filterwarnings("ignore:There is a model in")
+def test_a_training_that_ended_is_not_made_again_and_can_be_made_longer(
+    noisy, tmp_path, interrupted
+):
+    model, data = n2v(noisy, tmp_path)
+    model.train(*data, verbose=0, resume=True)
+    before = (interrupted / FILE).read_bytes()
+    again, data = n2v(noisy, tmp_path)
+    history = again.train(*data, verbose=0, resume=True)
+    assert history.epoch == [0, 1, 2, 3]
+    assert (interrupted / FILE).read_bytes() == before
+    for a, b in zip(model.keras_model.get_weights(), again.keras_model.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    longer = again.train(*data, epochs=5, verbose=0, resume=True)
+    assert longer.epoch == [0, 1, 2, 3, 4]
+    assert longer.history["loss"][:4] == history.history["loss"]
+    whole, data = n2v(noisy, None, train_epochs=5)
+    expected = whole.train(*data, verbose=0)
+    assert expected.history["loss"] == longer.history["loss"]
+
+
+def test_a_model_that_is_loaded_goes_on_and_another_seed_is_taken_up(noisy, tmp_path):
+    """Without a train_seed the one that was drawn is in the state."""
+    model, data = n2v(noisy, tmp_path, train_seed=None)
+    model.prepare_for_training()
+    model.callbacks.append(CopyAt(2, model.logdir, tmp_path / "copy"))
+    model.train(*data, verbose=0)
+    loaded = load_model(tmp_path / "copy")
+    assert loaded._seed != model._seed
+    history = loaded.train(*data, verbose=0, resume=True)
+    assert loaded._seed == model._seed
+    assert history.epoch == [0, 1, 2, 3]
+
+
+def test_resume_simply_starts_in_a_new_folder(noisy, tmp_path):
+    model, data = n2v(noisy, tmp_path)
+    assert model.train(*data, verbose=0, epochs=1, resume=True).epoch == [0]
+
+
+@pytest.mark.filterwarnings("ignore:There is a model in")
+def test_what_cannot_be_gone_on_with(noisy, tmp_path, interrupted):
+    other, data = n2v(noisy, tmp_path, n2v_perc_pix=5.0)
+    with pytest.raises(ModelFolderError, match="other n2v_perc_pix than in"):
+        other.train(*data, verbose=0, resume=True)
+    other, data = n2v(noisy + 1, tmp_path)
+    with pytest.raises(ModelFolderError, match="other means than in"):
+        other.train(*data, verbose=0, resume=True)
+    model, data = n2v(noisy, tmp_path)
+    with pytest.raises(ModelFolderError, match="as many steps"):
+        model.train(*data, verbose=0, steps_per_epoch=7, resume=True)
+    (interrupted / FILE).unlink()
+    with pytest.raises(ModelFolderError, match="not the state of its training"):
+        model.train(*data, verbose=0, resume=True)
+    memory, data = n2v(noisy, None)
+    with pytest.raises(ConfigError, match="kept in memory"):
+        memory.train(*data, verbose=0, resume=True)
+
+
+@pytest.mark.filterwarnings("ignore:There is a model in")
+def test_a_training_that_begins_anew_leaves_nothing_of_the_old(noisy, tmp_path, interrupted):
+    model, data = n2v(noisy, tmp_path, unet_n_first=5)
+    model.train(*data, verbose=0, epochs=1)
+    state = TrainingState.load(interrupted, 10**7)
+    assert state.epochs == 1
+    assert state.settings["unet_n_first"] == 5
+    assert load_model(interrupted).config.unet_n_first == 5
+
+
+def test_a_model_is_there_although_the_kill_came_before_its_weights(noisy, interrupted):
+    expected = load_model(interrupted).predict(noisy[0, ..., 0], "YX")
+    for weights in interrupted.glob("*.h5"):
+        weights.unlink()
+    np.testing.assert_array_equal(load_model(interrupted).predict(noisy[0, ..., 0], "YX"), expected)
+
+
+def test_after_a_divergence_a_lower_learning_rate_goes_on(noisy, tmp_path):
+    class Explode(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 2:
+                self.model.optimizer.learning_rate = 1e30
+
+    model, data = n2v(noisy, tmp_path)
+    model.prepare_for_training()
+    model.callbacks.append(Explode())
+    with pytest.raises(TrainingError, match=r"epoch 3.*Likely causes: .*resume=True"):
+        model.train(*data, verbose=0)
+    kept = model.keras_model.get_weights()
+    assert all(np.isfinite(w).all() for w in kept)
+    model.callbacks.pop()
+    model.config.update_parameters(train_learning_rate=1e-4)
+    history = model.train(*data, verbose=0, resume=True)
+    assert history.epoch == [0, 1, 2, 3]
+    assert np.isfinite(history.history["loss"]).all()
+    assert model.record.curves()["learning_rate"][2:] == pytest.approx([1e-4] * 2)
+
+
+def test_sigterm_ends_a_training_in_order(noisy, tmp_path):
+    class Terminate(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 1:
+                os.kill(os.getpid(), signal.SIGTERM)
+
+    model, data = n2v(noisy, tmp_path, train_state_minutes=60.0)
+    model.prepare_for_training()
+    model.callbacks.append(Terminate())
+    with pytest.raises(Terminated) as ended:
+        model.train(*data, verbose=0)
+    assert ended.value.code == 143
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    assert TrainingState.load(model.logdir, 10**7).epochs == 1
+
+
+def test_a_second_training_in_a_folder_is_refused(noisy, tmp_path):
+    model, data = n2v(noisy, tmp_path)
+    with in_use(model.logdir), pytest.raises(FolderInUseError, match=f"process {os.getpid()} "):
+        model.train(*data, verbose=0)
+    assert not list(model.logdir.glob("*.h5"))
+    model.train(*data, verbose=0, epochs=1)
+
+
+def test_what_is_held_out_is_the_same_when_a_training_goes_on(noisy, tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr(N2V, "train", lambda self, *data, **options: seen.append(data))
+    model, _ = n2v(noisy, None, train_seed=None)
+    for _ in range(3):
+        train_with_validation(model, [noisy[:1]])
+    for again in seen[1:]:
+        for a, b in zip(seen[0][0] + seen[0][1], again[0] + again[1], strict=True):
+            np.testing.assert_array_equal(a, b)

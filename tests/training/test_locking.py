@@ -1,0 +1,62 @@
+import json
+import subprocess
+import sys
+import time
+
+import pytest
+
+from n2v_tk.errors import FolderInUseError
+from n2v_tk.training.locking import OWNER, in_use
+
+HOLD = """
+import sys, time
+from n2v_tk.training.locking import in_use
+with in_use(sys.argv[1]):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_the_owner_is_named_and_the_folder_is_free_again(tmp_path):
+    folder = tmp_path / "model"
+    with in_use(folder):
+        owner = json.loads((folder / OWNER).read_text())
+        owner["since"] -= 600
+        (folder / OWNER).write_text(json.dumps(owner))
+        message = f"process {owner['process']} of .* on .* for 10 minutes"
+        with pytest.raises(FolderInUseError, match=message), in_use(folder):
+            pass
+    with in_use(folder):
+        pass
+    assert not (folder / OWNER).exists()
+
+
+def test_a_lock_ends_with_its_process(tmp_path):
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(tmp_path)], stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert process.stdout.readline() == "held\n"
+        with pytest.raises(FolderInUseError, match=f"process {process.pid} "), in_use(tmp_path):
+            pass
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+    # the killed one left its name, and nothing else
+    assert (tmp_path / OWNER).exists()
+    with in_use(tmp_path):
+        assert json.loads((tmp_path / OWNER).read_text())["process"] != process.pid
+
+
+def test_an_owner_that_did_not_say_who_it_is(tmp_path):
+    with in_use(tmp_path):
+        (tmp_path / OWNER).write_text("{")
+        with pytest.raises(FolderInUseError, match="did not say who"), in_use(tmp_path):
+            pass
+
+
+def test_an_error_within_frees_the_folder(tmp_path):
+    for _ in range(2):
+        with pytest.raises(KeyError), in_use(tmp_path):
+            raise KeyError(time.time())
