@@ -289,6 +289,8 @@ def train_model(
     try:
         stacks = [None if i is None else _stacks(i, config.n_dim) for i in (images, pairs)]
         train_with_validation(model, stacks[0], verbose=0, pairs=stacks[1], resume=resume)
+        if not progress.began:
+            say(console, "Training had ended already. Go on with more --epochs than it had.")
     except (KeyboardInterrupt, Terminated) as stopped:
         progress.close()
         _explain_interrupt(console, model, rescue)

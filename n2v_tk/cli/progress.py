@@ -71,11 +71,15 @@ class TrainingProgress(keras.callbacks.Callback):
         self._task = self._progress.add_task(
             "train", total=self.epochs * self.steps, epoch=1, loss="…", val_loss="…"
         )
-        self._started = time.monotonic()
+        self._started, self._first = time.monotonic(), None
         self._progress.start()
 
     def on_epoch_begin(self, epoch, logs=None):
         self.epoch = epoch
+        if self._first is None:
+            # of a training that goes on, others were made before
+            self._first = epoch
+            self._progress.reset(self._task, completed=epoch * self.steps)
         self._progress.update(self._task, epoch=epoch + 1)
 
     def on_train_batch_end(self, batch, logs=None):
@@ -100,7 +104,7 @@ class TrainingProgress(keras.callbacks.Callback):
         )
         if not self.console.is_terminal:
             spent = time.monotonic() - self._started
-            left = spent / (epoch + 1) * (self.epochs - epoch - 1)
+            left = spent / (epoch + 1 - (self._first or 0)) * (self.epochs - epoch - 1)
             self.console.print(
                 f"epoch {epoch + 1}/{self.epochs}  loss {self.loss:.4f}  "
                 f"validation {self.val_loss:.4f}  {spent:.0f} s, {left:.0f} s left"
@@ -108,6 +112,11 @@ class TrainingProgress(keras.callbacks.Callback):
 
     def on_train_end(self, logs=None):
         self.close()
+
+    @property
+    def began(self) -> bool:
+        """Whether any training was done."""
+        return hasattr(self, "_task")
 
     def close(self) -> None:
         """Give the terminal back."""

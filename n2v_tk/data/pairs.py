@@ -11,8 +11,8 @@ import numpy as np
 from ..errors import ImageError
 from ..normalization import normalize
 from .patches import Images, allowed_symmetries, as_image_list, check_patch_fits
-from .sampling import PatchSampler, ScaledImages
-from .sequences import batch_rng, draw_seed, middle
+from .sampling import PatchSampler, ScaledImages, middle
+from .sequences import batch_rng, draw_seed
 
 Scaling = tuple
 
@@ -102,6 +102,10 @@ class PairDataWrapper(keras.utils.PyDataset):
     def on_epoch_end(self) -> None:
         """Go on to the draws of the next epoch."""
         self.epoch += 1
+
+    def fingerprint(self) -> str:
+        """Tells images from others: `ScaledImages.fingerprint`."""
+        return self._inputs.fingerprint() + self._targets.fingerprint()
 
     def example(self, side: int) -> np.ndarray:
         """The middle of the first input ((Z,) Y, X, C), in its own units."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..masking.masker import BlindSpotMasker
 from .patches import Images, allowed_symmetries, as_image_list, check_patch_fits
-from .sampling import PatchSampler, ScaledImages
+from .sampling import PatchSampler, ScaledImages, middle
 
 
 class N2VDataWrapper(keras.utils.PyDataset):
@@ -101,16 +101,13 @@ class N2VDataWrapper(keras.utils.PyDataset):
         """Go on to the draws of the next epoch."""
         self.epoch += 1
 
+    def fingerprint(self) -> str:
+        """Tells images from others: `ScaledImages.fingerprint`."""
+        return self._scaled.fingerprint()
+
     def example(self, side: int) -> np.ndarray:
         """The middle of the first image ((Z,) Y, X, C), in its own units."""
         return middle(self.images[0][0], side)
-
-
-def middle(image: np.ndarray, side: int) -> np.ndarray:
-    """The middle of an image ((Z,) Y, X, C), no longer than `side` along any spatial axis."""
-    starts = [max(0, (n - side) // 2) for n in image.shape[:-1]]
-    # a copy: a view would keep all of the image in memory
-    return np.array(image[tuple(slice(start, start + side) for start in starts)])
 
 
 def batch_rng(seed: int, epoch: int, index: int) -> np.random.Generator:

@@ -11,7 +11,7 @@ import numpy as np
 
 from .. import __version__, html
 from ..data.noise_estimation import NoiseEstimate, noise_if_enough
-from ..data.sequences import middle
+from ..data.sampling import middle
 from ..errors import ImageError
 from ..io import check_output, replacing
 from ..models.predicting import as_image

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..axes import StackLayout, normalize_axes
-from ..data.sequences import middle
+from ..data.sampling import middle
 from ..errors import ImageError
 
 # pixels along a side, and planes of a volume

@@ -182,6 +182,7 @@ class Trainer:
         done = 0 if state is None else state.epochs
         self._before = self._epochs_done if state is None else state.before
         self._target, self._steps = epochs, steps
+        self._images = data.fingerprint()
         before = [CountEpochs(data, self._before)]
         optimizer = self.form.optimizer
         if getattr(getattr(optimizer, "inner_optimizer", optimizer), "use_ema", False):
@@ -262,6 +263,7 @@ class Trainer:
             before=self._before,
             finished=False,
             seed=self.seed,
+            images=self._images,
             settings=self.config.to_json(),
             run=copy.deepcopy(self._keep_record.run),
             callbacks=remembered(self._all_callbacks),
@@ -278,6 +280,11 @@ class Trainer:
         return [v for v in self.form.variables if id(v) not in known]
 
     def _restore(self, state):
+        if state.images != self._images:
+            raise ModelFolderError(
+                "A training goes on with the same images only. Received: other images than it was "
+                "begun with. Give the same, or choose another folder."
+            )
         if state.steps != self._steps:
             raise ModelFolderError(
                 "A training goes on with as many steps in an epoch as it had. Received: "

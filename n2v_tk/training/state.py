@@ -50,6 +50,8 @@ class TrainingState:
         Stopped early, and not by a fault.
     seed : int
         That everything is drawn from.
+    images : str
+        Fingerprint of the training images.
     settings : dict
         Of the config.
     run : dict
@@ -71,6 +73,7 @@ class TrainingState:
     before: int
     finished: bool
     seed: int
+    images: str
     settings: dict[str, Any]
     run: dict[str, Any]
     callbacks: list[dict[str, Any]]
