@@ -7,6 +7,7 @@ import getpass
 import json
 import os
 import platform
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,12 +17,16 @@ from filelock import FileLock, Timeout
 
 from ..errors import FolderInUseError, ModelFolderError
 
+# temporary names of `replacing`, there and in n2v_tk.io
+_HALF_WRITTEN = re.compile(r"\..+\.\d+\.tmp(\.npz)?")
 LOCK, OWNER = ".training.lock", ".training.owner.json"
 
 
 @contextmanager
 def in_use(folder: str | os.PathLike) -> Iterator[None]:
     """Keep other trainings out of a folder, which is made if it is not there.
+
+    Files that trainings which were killed left half written are removed.
 
     The operating system holds the lock, and lets go of it when the process ends in whatever way,
     so that a lock never outlives its owner. Who that is, is told by a file beside it.
@@ -50,6 +55,9 @@ def in_use(folder: str | os.PathLike) -> Iterator[None]:
             "or basedir=None to keep the model in memory."
         ) from error
     try:
+        for left in folder.iterdir():
+            if _HALF_WRITTEN.fullmatch(left.name):
+                left.unlink(missing_ok=True)
         # a message is all that would be missing
         with contextlib.suppress(OSError):
             (folder / OWNER).write_text(json.dumps(_ourselves()), encoding="utf-8")

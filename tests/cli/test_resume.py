@@ -96,4 +96,4 @@ def test_a_signal_ends_the_command_in_order(noisy, tmp_path, name):
     assert process.returncode == 128 + getattr(signal, name)
     assert "--resume" in rest
     assert "Traceback" not in rest
-    assert TrainingState.load(tmp_path / "m", 10**8).epochs >= 2
+    assert TrainingState.load(tmp_path / "m", 10**8).epochs >= 1

@@ -10,15 +10,7 @@ import numpy as np
 import pytest
 
 from n2v_tk import (
-    CARE,
-    HQSSL,
-    N2N,
     N2V,
-    CAREConfig,
-    HQSSLConfig,
-    MaskedDenoiser,
-    MaskedDenoiserConfig,
-    N2NConfig,
     N2VConfig,
     load_model,
 )
@@ -33,6 +25,15 @@ TRAINING = {"train_epochs": 4, "train_steps_per_epoch": 3, "train_batch_size": 2
 N2V_SMALL = {**TRAINING, "unet_n_first": 4, "unet_kern_size": 3, "n2v_patch_shape": (32, 32)}
 
 
+@pytest.fixture
+def resuming(monkeypatch):
+    """What the benchmark does, of which this is a part."""
+    monkeypatch.syspath_prepend(Path(__file__).parents[2])
+    from benchmarks.reliability import resuming
+
+    return resuming
+
+
 @pytest.fixture(scope="module")
 def noisy():
     return np.random.default_rng(0).normal(100, 10, (4, 64, 64, 1)).astype(np.float32)
@@ -41,32 +42,6 @@ def noisy():
 def n2v(noisy, folder, **settings):
     model = N2V(N2VConfig(noisy, **{**N2V_SMALL, **settings}), "model", folder)
     return model, (noisy[:3], noisy[3:])
-
-
-def n2n(noisy, folder):
-    config = N2NConfig(noisy, **TRAINING, net_width=3, train_patch_shape=(32, 32), train_loss="l0")
-    pair = (noisy[:2], noisy[2:])
-    return N2N(config, "model", folder), (*pair, pair)
-
-
-def hqssl(noisy, folder):
-    config = HQSSLConfig(
-        noisy, **TRAINING, noise_model="gaussian", net_width=4, train_patch_shape=(32, 32)
-    )
-    return HQSSL(config, "model", folder), (noisy[:3], noisy[3:])
-
-
-def masked(noisy, folder):
-    config = MaskedDenoiserConfig(
-        noisy, **TRAINING, value_range=(0, 200), net_channels=4, net_depths=(2,), net_heads=2,
-        train_patch_shape=(16, 16), train_ema=0.9,
-    )  # fmt: skip
-    return MaskedDenoiser(config, "model", folder), (noisy[:3], noisy[3:])
-
-
-def care(noisy, folder):
-    config = CAREConfig(**TRAINING, axes="YXC", unet_n_first=4, train_patch_shape=(32, 32))
-    return CARE(config, "model", folder), (noisy[:2], noisy[2:], (noisy[:1], noisy[3:]))
 
 
 class CopyAt(keras.callbacks.Callback):
@@ -81,54 +56,31 @@ class CopyAt(keras.callbacks.Callback):
             shutil.copytree(self.folder, self.copy)
 
 
-VARIANTS = {
-    "n2v, drop-out, plateau": lambda noisy, folder: n2v(
-        noisy, folder, unet_dropout=0.3, train_reduce_lr={"factor": 0.5, "patience": 1}
-    ),
-    "n2v, average, cosine": lambda noisy, folder: n2v(
-        noisy, folder, train_ema=0.9, train_schedule="cosine", train_keep="last"
-    ),
-    "n2n": n2n,
-    "hqssl": hqssl,
-    "masked": masked,
-    "care": care,
-}
+METHODS = ["N2V, drop-out, plateau", "N2V, average of weights, cosine", "Noise2Noise", "HQ-SSL",
+           "masked training", "CARE"]  # fmt: skip
 
 
 @pytest.mark.parametrize(
     "name",
     # tracing the others takes its time
-    [n if n == next(iter(VARIANTS)) else pytest.param(n, marks=pytest.mark.slow) for n in VARIANTS],
+    [METHODS[0], *(pytest.param(name, marks=pytest.mark.slow) for name in METHODS[1:])],
 )
 def test_the_result_of_a_resumed_training_is_that_of_one_without_interruption(
-    noisy, tmp_path, name
+    resuming, name, tmp_path
 ):
-    whole, data = VARIANTS[name](noisy, tmp_path / "whole")
-    whole.prepare_for_training()
-    whole.callbacks.append(CopyAt(2, whole.logdir, tmp_path / "killed" / "model"))
-    expected = whole.train(*data, verbose=0)
-    with pytest.warns(UserWarning, match="There is a model in"):
-        resumed, data = VARIANTS[name](noisy, tmp_path / "killed")
-    history = resumed.train(*data, verbose=0, resume=True)
-    for a, b in zip(
-        whole.keras_model.get_weights(), resumed.keras_model.get_weights(), strict=True
-    ):
-        np.testing.assert_array_equal(a, b)
-    assert history.epoch == expected.epoch == [0, 1, 2, 3]
-    assert {k: np.float64(v).tobytes() for k, v in history.history.items()} == {
-        k: np.float64(v).tobytes() for k, v in expected.history.items()
-    }
-    for kept in ("weights_best.h5", "weights_last.h5"):
-        for folder in (whole, resumed):
-            folder.load_weights(kept)
-        for a, b in zip(
-            whole.keras_model.get_weights(), resumed.keras_model.get_weights(), strict=True
-        ):
-            np.testing.assert_array_equal(a, b)
-    runs = TrainingRecord.load(resumed.logdir).runs
+    """From every epoch on: python -m benchmarks run reliability --sections resume."""
+    assert list(resuming.METHODS) == METHODS
+    assert resuming.resume_from_epochs(resuming.METHODS[name], tmp_path, [2]) == [True]
+    runs = TrainingRecord.load(tmp_path / "2" / "model").runs
     assert len(runs) == 1
     assert runs[0]["interruptions"] == 1
-    assert runs[0]["history"] == TrainingRecord.load(whole.logdir).runs[0]["history"]
+    whole = TrainingRecord.load(tmp_path / "whole" / "model").runs[0]
+    assert runs[0]["history"] == whole["history"]
+
+
+@pytest.mark.slow
+def test_a_deep_image_prior_goes_on_from_each_look(resuming, tmp_path):
+    assert resuming.deep_image_prior(tmp_path) == [True] * 3
 
 
 @pytest.fixture(scope="module")

@@ -56,6 +56,17 @@ def test_an_owner_that_did_not_say_who_it_is(tmp_path):
             pass
 
 
+def test_what_killed_trainings_left_half_written_is_removed(tmp_path):
+    left = [".weights_last.h5.123.tmp", ".training_state.npz.9.tmp", ".state.77.tmp.npz"]
+    others = [".mine.tmp", "weights_last.h5.123.tmp", "notes.npz"]
+    for name in left + others:
+        (tmp_path / name).write_bytes(b"x")
+    with in_use(tmp_path):
+        pass
+    there = {p.name for p in tmp_path.iterdir()}
+    assert there == {*others, ".training.lock"}
+
+
 def test_an_error_within_frees_the_folder(tmp_path):
     for _ in range(2):
         with pytest.raises(KeyError), in_use(tmp_path):

@@ -1,4 +1,4 @@
-"""Trains a small model and takes its time over every file; the tests kill it.
+"""Trains a small model and takes its time over every file, to be killed on the way.
 
     python train_slowly.py FOLDER [PAUSE]
 
