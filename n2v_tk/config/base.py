@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -11,16 +12,18 @@ from pydantic import Field, PositiveInt
 
 from ..errors import ConfigError, ImageError
 from ..normalization import channel_statistics, check_image
-from .checks import number
+from .checks import check_plateau, number
 from .settings import Settings
-
-_PLATEAU_ARGUMENTS = {
-    "monitor", "factor", "patience", "verbose", "mode", "min_delta", "cooldown", "min_lr",
-}  # fmt: skip
+from .size import NetworkSize, check_network, check_step, step_bytes
 
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+# what backends count with 32 bits
+Count = Annotated[int, Field(ge=1, lt=2**31)]
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
+# each halves the learning rate: after so many nothing is left of it
+_MOST_MILESTONES = 100
 
 
 class DenoiserConfig(Settings):
@@ -96,25 +99,28 @@ class DenoiserConfig(Settings):
     stds: list[str] | None = None
     normalization: Literal["dataset", "image", "percentile", "none"] = "dataset"
 
-    train_epochs: PositiveInt = 100
-    train_steps_per_epoch: PositiveInt = 400
+    train_epochs: Count = 100
+    train_steps_per_epoch: Count = 400
     train_batch_size: PositiveInt = 16
     train_learning_rate: Positive = 4e-4
     train_schedule: Literal["plateau", "cosine", "ramps", "milestones"] = "plateau"
     train_ramps: tuple[Share, Share] = (0.1, 0.3)
-    train_milestones: tuple[PositiveInt, ...] = ()
+    train_milestones: tuple[Count, ...] = ()
     train_betas: tuple[Fraction, Fraction] = (0.9, 0.999)
     train_reduce_lr: dict[str, Any] | None = {"factor": 0.5, "patience": 10}
     train_ema: Fraction | None = None
-    train_early_stop: PositiveInt | None = None
+    train_early_stop: Count | None = None
     train_keep: Literal["best", "last"] = "best"
     train_checkpoint: str | None = "weights_best.h5"
-    train_seed: Annotated[int, Field(ge=0)] | None = None
+    train_seed: Seed | None = None
     train_state_minutes: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
     train_precision: Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"] = "auto"
-    train_workers: PositiveInt = 1
+    train_workers: Annotated[int, Field(ge=1, le=256)] = 1
     train_tensorboard: bool = True
 
+    # settings that make networks and patches large, for messages
+    size_settings: ClassVar[tuple[str, ...]] = ()
+    size_of_patch: ClassVar[tuple[str, ...]] = ()
     # steps whose gradients are not finite are left out
     skips_bad_steps: ClassVar[bool] = False
 
@@ -182,14 +188,14 @@ class DenoiserConfig(Settings):
                 "train_schedule='milestones' needs train_milestones, steps after which the "
                 "learning rate is halved. Received: ()."
             )
+        if len(self.train_milestones) > _MOST_MILESTONES:
+            raise ConfigError(
+                f"train_milestones holds at most {_MOST_MILESTONES} steps, each of which halves "
+                f"the learning rate. Received: {len(self.train_milestones)} of them."
+            )
         if list(self.train_milestones) != sorted(set(self.train_milestones)):
             raise ConfigError(f"train_milestones must rise. Received: {self.train_milestones}.")
-        unknown = set(self.train_reduce_lr or ()) - _PLATEAU_ARGUMENTS
-        if unknown:
-            raise ConfigError(
-                "train_reduce_lr holds arguments of keras.callbacks.ReduceLROnPlateau: "
-                f"{', '.join(sorted(_PLATEAU_ARGUMENTS))}. Received: {self.train_reduce_lr}."
-            )
+        check_plateau(self.train_reduce_lr)
         for name in ("means", "stds"):
             values = getattr(self, name)
             if values is None:
@@ -207,6 +213,35 @@ class DenoiserConfig(Settings):
                     "leave the channel out."
                 )
         return self
+
+    @property
+    def patch_shape(self) -> tuple[int, ...] | None:
+        """Of training patches; None where whole images are trained on."""
+        return None
+
+    def network_size(self) -> NetworkSize:
+        """Weights and layers of the network, reckoned without making it."""
+        return NetworkSize()
+
+    def step_bytes(self) -> float:
+        """About what a step of training takes in memory, that of the GPU if there is one."""
+        return step_bytes(self.network_size(), self._pixels(), self.train_batch_size)
+
+    def check_size(self) -> None:
+        """Refuse a network or a step of training that no memory holds; nothing is made for it.
+
+        Raises
+        ------
+        ConfigError
+        """
+        size = self.network_size()
+        shown = {name: getattr(self, name) for name in self.size_settings}
+        check_network(size, shown)
+        patch = {name: getattr(self, name) for name in ("train_batch_size", *self.size_of_patch)}
+        check_step(size, self._pixels(), self.train_batch_size, patch | shown)
+
+    def _pixels(self):
+        return math.prod(self.patch_shape or (1,))
 
     @property
     def training_steps(self) -> int:

@@ -51,6 +51,9 @@ class CAREConfig(UNetConfig):
     train_augment: bool = False
     train_patch_shape: tuple[PositiveInt, ...] | None = None
 
+    wide_decoder: ClassVar[bool] = True
+    size_of_patch: ClassVar[tuple[str, ...]] = ("train_patch_shape",)
+
     method: ClassVar[str] = "care"
     predecessor: ClassVar[str] = "csbdeep"
     # names of files that are fixed here
@@ -77,6 +80,11 @@ class CAREConfig(UNetConfig):
     def _settings_from(cls, X):
         settings = super()._settings_from(X)
         return {k: v for k, v in settings.items() if k not in ("means", "stds")}
+
+    @property
+    def patch_shape(self) -> tuple[int, ...] | None:
+        """Of training patches; None where whole images are trained on."""
+        return self.train_patch_shape
 
     @classmethod
     def _from_predecessor(cls, data):

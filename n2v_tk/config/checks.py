@@ -2,10 +2,45 @@
 
 from __future__ import annotations
 
+import math
+import numbers
+from typing import Any
+
 import numpy as np
 import pydantic
 
 from ..errors import ConfigError
+
+_PLATEAU: dict[str, Any] = {
+    "monitor": lambda v: isinstance(v, str),
+    "mode": lambda v: v in ("auto", "min", "max"),
+    "factor": lambda v: _is_number(v) and 0 <= v < 1,
+    "patience": lambda v: _is_number(v) and v >= 0,
+    "cooldown": lambda v: _is_number(v) and v >= 0,
+    "verbose": lambda v: _is_number(v),
+    "min_delta": lambda v: _is_number(v),
+    "min_lr": lambda v: _is_number(v) and v >= 0,
+}
+
+
+def check_plateau(arguments: dict[str, Any] | None) -> None:
+    """Refuse what `keras.callbacks.ReduceLROnPlateau` does not take.
+
+    Raises
+    ------
+    ConfigError
+    """
+    for name, value in (arguments or {}).items():
+        if name not in _PLATEAU or not _PLATEAU[name](value):
+            shown = repr(value)[:60]
+            raise ConfigError(
+                "train_reduce_lr holds arguments of keras.callbacks.ReduceLROnPlateau: "
+                f"{', '.join(_PLATEAU)}. Received: {name}={shown}."
+            )
+
+
+def _is_number(value):
+    return isinstance(value, numbers.Real) and math.isfinite(value) and abs(value) < 1e12
 
 
 def plain(value):

@@ -8,9 +8,13 @@ import pydantic
 from pydantic import Field, PositiveInt
 
 from ..errors import ConfigError
+from .base import Count, Positive, Seed
 from .settings import Settings
+from .size import NetworkSize, check_network, hourglass
 
 Channels = tuple[PositiveInt, ...]
+# sides are halved at each, and a picture has some thousand pixels along a side
+_MOST_SCALES = 12
 Upsampling = Literal["linear", "nearest"]
 
 _HOURGLASS = {"down_channels": (128,) * 5, "skip_channels": (4,) * 5}
@@ -145,20 +149,20 @@ class DIPConfig(Settings):
     pooling: Literal["stride", "average"] = "stride"
     input: Literal["noise", "grid", "image"] = "noise"
     input_channels: PositiveInt = 32
-    input_noise: Annotated[float, Field(ge=0)] = 0.03
+    input_noise: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.03
     parameter_noise: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    iterations: PositiveInt = 3000
-    learning_rate: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 0.01
+    iterations: Count = 3000
+    learning_rate: Positive = 0.01
     average: Annotated[float, Field(ge=0, lt=1)] = 0.99
     stop: Literal["auto", "iterations", "held_out", "variance"] = "auto"
     held_out: Annotated[float, Field(gt=0, le=0.5)] = 0.05
-    patience: PositiveInt = 500
-    check_every: PositiveInt = 50
-    backtrack: Annotated[float, Field(gt=0)] | None = 5.0
+    patience: Count = 500
+    check_every: Count = 50
+    backtrack: Positive | None = 5.0
     keep_known: bool | None = None
     value_range: tuple[float, float] | None = None
     precision: Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"] = "auto"
-    seed: Annotated[int, Field(ge=0)] | None = None
+    seed: Seed | None = None
 
     method: ClassVar[str] = "dip"
 
@@ -182,8 +186,11 @@ class DIPConfig(Settings):
     @pydantic.model_validator(mode="after")
     def _check_dip(self):
         scales = len(self.down_channels)
-        if not scales:
-            raise ConfigError("down_channels needs at least one scale. Received: ().")
+        if not 1 <= scales <= _MOST_SCALES:
+            raise ConfigError(
+                f"down_channels needs 1 to {_MOST_SCALES} scales, each of which halves the sides. "
+                f"Received: {scales}."
+            )
         lengths = {"skip_channels": self.skip_channels, "up_channels": self.up_channels}
         if isinstance(self.upsampling, tuple):
             lengths["upsampling"] = self.upsampling
@@ -210,6 +217,20 @@ class DIPConfig(Settings):
                 f"network's input. Received: task={self.task!r}, input={self.input!r}."
             )
         return self
+
+    def network_size(self) -> NetworkSize:
+        """Weights and layers of the network for a picture of three channels."""
+        return hourglass(
+            self.input_channels, 3, 2, self.down_channels, self.up_channels or self.down_channels,
+            self.skip_channels, self.kernel_down, self.kernel_up, self.one_by_one,
+        )  # fmt: skip
+
+    def check_size(self) -> None:
+        names = (
+            "input_channels", "down_channels", "up_channels", "skip_channels", "kernel_down",
+            "kernel_up",
+        )  # fmt: skip
+        check_network(self.network_size(), {name: getattr(self, name) for name in names})
 
     @property
     def stop_rule(self) -> str:

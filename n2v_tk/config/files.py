@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 from pathlib import Path
 from typing import Any
 
 from ..errors import ModelFolderError
+
+# of a config.json or training.json, in bytes; JSON takes some ten times its size in memory
+LARGEST_JSON = 2**24
 
 
 def read_config(path: str | os.PathLike) -> dict[str, Any]:
@@ -20,21 +24,33 @@ def read_config(path: str | os.PathLike) -> dict[str, Any]:
     """
     path = Path(path)
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        about = path.stat()
+        # a pipe would be waited for, a device would never end
+        if not stat.S_ISREG(about.st_mode):
+            raise ValueError("it is not a regular file")
+        if about.st_size > LARGEST_JSON:
+            raise ValueError(f"it has {about.st_size} bytes, at most {LARGEST_JSON} are read")
+        data = parse_config(path.read_bytes())
     except (FileNotFoundError, NotADirectoryError):
         raise ModelFolderError(
             f"There is no {path.name} in the model folder. Received: {path.parent}. Name the "
             "folder that training wrote."
         ) from None
-    except (ValueError, OSError, RecursionError) as error:
+    except (ValueError, OSError) as error:
         raise ModelFolderError(
             f"The config of the model cannot be read. Received: {path}: {error}"
         ) from None
+    return data
+
+
+def parse_config(text: str | bytes) -> dict[str, Any]:
+    """The JSON object in a text; ValueError for anything else."""
+    try:
+        data = json.loads(text)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
     if not isinstance(data, dict):
-        raise ModelFolderError(
-            f"The config of the model must be a JSON object. Received: {path}: "
-            f"{type(data).__name__}."
-        )
+        raise ValueError(f"it must be a JSON object, not {type(data).__name__}")
     return data
 
 
@@ -43,7 +59,10 @@ def write_config(path: str | os.PathLike, data: dict[str, Any]) -> None:
     path = Path(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        temporary.write_text(json.dumps(data, indent=1), encoding="utf-8")
+        temporary.unlink(missing_ok=True)
+        # a link of this name, in a folder from elsewhere, would be followed
+        with open(temporary, "x", encoding="utf-8") as file:
+            file.write(json.dumps(data, indent=1))
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)

@@ -9,7 +9,8 @@ import pydantic
 from pydantic import Field, PositiveInt
 
 from ..errors import ConfigError, ImageError
-from .base import DenoiserConfig
+from .base import DenoiserConfig, Fraction, Positive
+from .size import NetworkSize, encoder_decoder, pointwise
 
 # the network pools five times by two
 DIVISOR = 32
@@ -74,13 +75,16 @@ class HQSSLConfig(DenoiserConfig):
     impulse_range: tuple[float, float] | None = None
     net_width: Annotated[int, Field(ge=4, le=512)] = 48
     train_patch_shape: tuple[PositiveInt, PositiveInt] = (256, 256)
-    train_regularization: Annotated[float, Field(ge=0)] | None = None
+    train_regularization: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
     train_augment: bool = True
 
     train_batch_size: PositiveInt = 4
-    train_learning_rate: Annotated[float, Field(gt=0)] = 3e-4
+    train_learning_rate: Positive = 3e-4
     train_schedule: Literal["plateau", "cosine", "ramps", "milestones"] = "ramps"
-    train_betas: tuple[float, float] = (0.9, 0.99)
+    train_betas: tuple[Fraction, Fraction] = (0.9, 0.99)
+
+    size_settings: ClassVar[tuple[str, ...]] = ("n_channel_in", "net_width")
+    size_of_patch: ClassVar[tuple[str, ...]] = ("train_patch_shape",)
 
     method: ClassVar[str] = "hqssl"
     skips_bad_steps: ClassVar[bool] = True
@@ -112,6 +116,22 @@ class HQSSLConfig(DenoiserConfig):
     def patch_shape(self) -> tuple[int, int]:
         """Of training patches."""
         return self.train_patch_shape
+
+    def network_size(self) -> NetworkSize:
+        n, width = self.n_channel_in, self.net_width
+        entries = n if self.covariance == "diagonal" else n * (n + 1) // 2
+        branch, last = encoder_decoder(n, width)
+        # one branch, with one set of weights, in four rotations
+        total = NetworkSize(branch.weights, 4 * branch.features, branch.layers)
+        total += pointwise(4 * last, (8 * width, 2 * width), n + entries)
+        if self.noise_level is None:
+            learned = 2 if self.noise_model == "camera" else 1
+            if self.noise_scope == "image":
+                total += encoder_decoder(n, width)[0]
+                total += pointwise(last, (2 * width, 2 * width), learned)
+            else:
+                total += NetworkSize(learned, 0, 1)
+        return total
 
     @pydantic.model_validator(mode="after")
     def _check_hqssl(self):

@@ -9,7 +9,8 @@ import pydantic
 from pydantic import Field, PositiveInt
 
 from ..errors import ConfigError, ImageError
-from .base import DenoiserConfig
+from .base import DenoiserConfig, Fraction, Positive
+from .size import NetworkSize, swinir
 
 _PUBLISHED = {
     "train_patch_shape": (64, 64), "train_batch_size": 64, "train_learning_rate": 1e-4,
@@ -82,7 +83,7 @@ class MaskedDenoiserConfig(DenoiserConfig):
     input_mask: tuple[float, float] | None = (0.8, 0.9)
     attention_mask: Annotated[float, Field(ge=0, lt=1)] = 0.75
     attention_mask_at_test: bool = False
-    mask_value: float = -0.1
+    mask_value: Annotated[float, Field(allow_inf_nan=False)] = -0.1
     net_width: PositiveInt = 60
     net_heads: PositiveInt = 6
     net_depths: tuple[PositiveInt, ...] = (6, 6, 6, 6)
@@ -92,10 +93,15 @@ class MaskedDenoiserConfig(DenoiserConfig):
     train_loss: Literal["mae", "mse"] = "mae"
     train_augment: bool = True
 
-    train_learning_rate: Annotated[float, Field(gt=0)] = 1e-4
+    train_learning_rate: Positive = 1e-4
     train_schedule: Literal["plateau", "cosine", "ramps", "milestones"] = "cosine"
-    train_ema: Annotated[float, Field(gt=0, lt=1)] | None = 0.999
+    train_ema: Fraction | None = 0.999
     train_keep: Literal["best", "last"] = "last"
+
+    size_settings: ClassVar[tuple[str, ...]] = (
+        "n_channel_in", "net_width", "net_depths", "net_heads", "net_window",
+    )  # fmt: skip
+    size_of_patch: ClassVar[tuple[str, ...]] = ("train_patch_shape",)
 
     method: ClassVar[str] = "masked"
 
@@ -128,6 +134,11 @@ class MaskedDenoiserConfig(DenoiserConfig):
     def patch_shape(self) -> tuple[int, int]:
         """Of training patches."""
         return self.train_patch_shape
+
+    def network_size(self) -> NetworkSize:
+        return swinir(
+            self.n_channel_in, self.net_width, self.net_depths, self.net_heads, self.net_window
+        )
 
     @pydantic.model_validator(mode="after")
     def _check_masked(self):

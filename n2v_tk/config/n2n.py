@@ -8,6 +8,8 @@ import pydantic
 from pydantic import Field, PositiveInt
 
 from ..errors import ConfigError, ImageError
+from .base import Fraction, Positive, Share
+from .size import NetworkSize, convolution, encoder_decoder
 from .unet import UNetConfig
 
 # the paper's network pools five times by two
@@ -64,10 +66,13 @@ class N2NConfig(UNetConfig):
     batch_norm: bool = True
     unet_kern_size: Annotated[int, Field(ge=1)] = 3
     train_batch_size: PositiveInt = 4
-    train_learning_rate: Annotated[float, Field(gt=0)] = 3e-4
+    train_learning_rate: Positive = 3e-4
     train_schedule: Literal["plateau", "cosine", "ramps", "milestones"] = "ramps"
-    train_ramps: tuple[float, float] = (0.0, 0.3)
-    train_betas: tuple[float, float] = (0.9, 0.99)
+    train_ramps: tuple[Share, Share] = (0.0, 0.3)
+    train_betas: tuple[Fraction, Fraction] = (0.9, 0.99)
+
+    size_settings: ClassVar[tuple[str, ...]] = (*UNetConfig.size_settings, "net_width")
+    size_of_patch: ClassVar[tuple[str, ...]] = ("train_patch_shape",)
 
     method: ClassVar[str] = "n2n"
 
@@ -94,6 +99,13 @@ class N2NConfig(UNetConfig):
     def patch_shape(self) -> tuple[int, ...]:
         """Of training patches."""
         return self.train_patch_shape
+
+    def network_size(self) -> NetworkSize:
+        if self.network == "unet":
+            return super().network_size()
+        width = self.net_width
+        body, last = encoder_decoder(self.n_channel_in, width, (4 * width // 3, 2 * width // 3))
+        return body + convolution(last, self.n_channel_out, 9)
 
     @pydantic.model_validator(mode="after")
     def _check_n2n(self):

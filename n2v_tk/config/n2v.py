@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
@@ -9,10 +10,15 @@ import pydantic
 from pydantic import Field, NonNegativeInt, PositiveInt
 
 from ..errors import ConfigError
+from ..machine import amount
 from ..masking.masker import BlindSpotMasker
 from ..masking.structn2v import line_mask
 from .base import Positive
+from .size import NetworkSize
 from .unet import UNetConfig, count_dimensions
+
+# pixels of the window and of the mask around a blind spot; useful ones have hundreds
+_LARGEST_WINDOW, _LARGEST_MASK = 2**22, 2**16
 
 # What a config.json of n2v means by what it cannot say. Without single_net_per_channel, which came
 # late, there was one network for all channels.
@@ -85,7 +91,7 @@ class N2VConfig(UNetConfig):
     single_net_per_channel: bool = True
     channel_wiring: Literal["own", "last"] = "own"
 
-    n2v_perc_pix: Annotated[float, Field(gt=0, le=100)] = 1.5
+    n2v_perc_pix: Annotated[float, Field(ge=1e-5, le=100)] = 1.5
     n2v_patch_shape: tuple[PositiveInt, ...] = (64, 64)
     n2v_manipulator: str = "uniform_withCP"
     n2v_neighborhood_radius: NonNegativeInt = 5
@@ -94,6 +100,8 @@ class N2VConfig(UNetConfig):
     structN2V_fill: Literal["neighbours"] | tuple[float, float] = "neighbours"
     legacy_density: bool = False
     legacy_tta: bool = False
+
+    size_of_patch: ClassVar[tuple[str, ...]] = ("n2v_patch_shape",)
 
     method: ClassVar[str] = "n2v"
     predecessor: ClassVar[str] = "n2v"
@@ -148,6 +156,28 @@ class N2VConfig(UNetConfig):
         """Of training patches."""
         return self.n2v_patch_shape
 
+    def network_size(self) -> NetworkSize:
+        if not self.single_net_per_channel:
+            return super().network_size()
+        return self._unet_size(1, 1) * self.n_channel_in
+
+    @pydantic.field_validator("structN2Vmask")
+    @classmethod
+    def _check_mask(cls, mask):
+        if mask is None:
+            return None
+        try:
+            shape = np.shape(mask)
+        except (ValueError, TypeError, RecursionError):
+            shape = ()
+        if not 1 <= len(shape) <= 3 or math.prod(shape) > _LARGEST_MASK:
+            raise ConfigError(
+                "structN2Vmask must be rows of equal length that hold 0 and 1, at most "
+                f"{_LARGEST_MASK} in all, e.g. [[1, 1, 0, 1, 1]]. Received: "
+                f"{'shape ' + str(shape) if shape else repr(mask)[:60]}."
+            )
+        return mask
+
     @pydantic.model_validator(mode="after")
     def _check_n2v(self):
         divisor = 2**self.unet_n_depth
@@ -179,6 +209,13 @@ class N2VConfig(UNetConfig):
             raise ConfigError(
                 "unet_input_shape must have the sides of n2v_patch_shape where it has any. "
                 f"Received: {self.unet_input_shape} and {sides}. Use None to take any size."
+            )
+        window = (2 * self.n2v_neighborhood_radius + 1) ** self.n_dim
+        if window > _LARGEST_WINDOW:
+            raise ConfigError(
+                f"n2v_neighborhood_radius makes a window of {window:.3g} pixels, which take "
+                f"{amount(8 * self.n_dim * window)}. Received: {self.n2v_neighborhood_radius}. "
+                "Common are 2 to 10."
             )
         self.masker()
         return self

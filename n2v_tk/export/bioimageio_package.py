@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import shutil
 import tempfile
-import zipfile
 from pathlib import Path
 
 import numpy as np
 
-from ..config.files import method_of
+from ..archives import Archive
+from ..config.files import LARGEST_JSON, method_of, parse_config
 from ..config.reading import CONFIGS
 from ..errors import ModelFolderError
 from ..models.loading import class_of, load_model
@@ -35,18 +33,13 @@ def open_package(path: Path, **changes):
     ModelFolderError
         If the package is damaged, or holds a model of another program.
     """
-    try:
-        with zipfile.ZipFile(path) as package, tempfile.TemporaryDirectory() as folder:
-            names = set(package.namelist())
-            if "weights.keras" in names:
-                weights = _unpack(package, "weights.keras", folder)
-                return _renamed(load_model(weights, **changes), path)
-            if {"config.json", "tf_model.zip"} <= names:
-                return _of_n2v(package, path, Path(folder), changes)
-    except (zipfile.BadZipFile, KeyError) as error:
-        raise ModelFolderError(
-            f"The package is damaged, or no zip. Received: {path}: {error}"
-        ) from None
+    with Archive(path) as package, tempfile.TemporaryDirectory() as folder:
+        names = package.names
+        if "weights.keras" in names:
+            weights = package.unpack("weights.keras", folder, _LARGEST)
+            return _renamed(load_model(weights, **changes), path)
+        if {"config.json", "tf_model.zip"} <= names:
+            return _of_n2v(package, path, Path(folder), changes)
     raise ModelFolderError(
         f"The package holds no model of n2v_tk or n2v. Received: {path} with "
         f"{', '.join(sorted(names)[:8])}. Run other packages with bioimageio.core."
@@ -61,17 +54,17 @@ def _renamed(model, path):
 def _of_n2v(package, path, folder, changes):
     """Settings beside a SavedModel, of which only the values of its variables are read."""
     try:
-        data = json.loads(_unpack(package, "config.json", folder).read_text(encoding="utf-8"))
+        data = parse_config(package.read("config.json", LARGEST_JSON))
         config_class = CONFIGS[method_of(data)]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, KeyError) as error:
         raise ModelFolderError(
             f"The settings in the package are damaged. Received: {path}: {error}"
         ) from None
     config = config_class.from_json(data, path, **changes)
     model = class_of(config.method)(config, path.name.split(".")[0], basedir=None)
-    with zipfile.ZipFile(_unpack(package, "tf_model.zip", folder)) as bundle:
+    with Archive(package.unpack("tf_model.zip", folder, _LARGEST)) as bundle:
         for member in _VARIABLES:
-            _unpack(bundle, member, folder)
+            bundle.unpack(member, folder, _LARGEST)
     _set_weights(model.keras_model, str(folder / "variables"), path)
     model.loaded = True
     return model
@@ -85,6 +78,7 @@ def _set_weights(network, checkpoint, path):
     try:
         reader = tf.train.load_checkpoint(checkpoint)
         known = reader.get_variable_to_shape_map()
+        dtypes = reader.get_variable_to_dtype_map()
         layers = [layer for layer in network.layers if layer.weights]
         for number, layer in enumerate(layers):
             values = []
@@ -94,6 +88,11 @@ def _set_weights(network, checkpoint, path):
                     for name in theirs.get(variable.name, (variable.name,))
                 ]
                 (key,) = [key for key in keys if key in known]
+                # before anything is read: a shape is a claim, and takes memory
+                if tuple(known[key]) != tuple(variable.shape) or not dtypes[key].is_floating:
+                    raise ValueError(
+                        f"{key.split('/')[0]} has shape {known[key]}, not {tuple(variable.shape)}"
+                    )
                 values.append(np.asarray(reader.get_tensor(key)))
             layer.set_weights(values)
     except (ValueError, RuntimeError, tf.errors.OpError) as error:
@@ -101,14 +100,3 @@ def _set_weights(network, checkpoint, path):
             f"The weights in the package do not fit its settings, or are damaged. Received: "
             f"{path}: {(str(error) or type(error).__name__).splitlines()[0]}"
         ) from error
-
-
-def _unpack(archive, member, folder):
-    """One named member to a file of its last name: no path in the archive is followed."""
-    size = archive.getinfo(member).file_size
-    if size > _LARGEST:
-        raise ModelFolderError(f"A file in the package is too large. Received: {member}: {size}.")
-    target = Path(folder, Path(member).name)
-    with archive.open(member) as source, open(target, "wb") as file:
-        shutil.copyfileobj(source, file)
-    return target

@@ -14,6 +14,7 @@ from ..lazy import LazyArray
 from .files import SOURCE_SUFFIXES, SUFFIXES, TIFF_SUFFIXES, check_format, check_output, replacing
 from .hdf5 import HDF5_SUFFIXES, read_hdf5
 from .image import Image
+from .limits import check_numbers, check_regular
 from .microscope import MICROSCOPE_SUFFIXES, read_microscope
 from .ome_zarr import is_in_store, is_store, read_zarr
 from .png import read_jpeg, read_png, write_png
@@ -76,6 +77,7 @@ def read_image(path: str | os.PathLike, axes: str | None = None, lossy: bool = F
             f"{path}. Convert the file first, e.g. with Fiji or Bio-Formats, to OME-TIFF."
         )
     try:
+        check_regular(path)
         if suffix in TIFF_SUFFIXES:
             image = read_tiff(path)
         elif suffix in JPEG_SUFFIXES:
@@ -231,6 +233,7 @@ def _zarr_image(path, axes):
 
 
 def _with_axes(image, axes, path):
+    check_numbers(image.data.dtype, path)
     if axes is not None:
         return Image(
             image.data,

@@ -12,6 +12,8 @@ from ..errors import ImageFileError
 from ..lazy import LazyArray
 from .chunks import CachedChunks
 from .image import Image
+from .limits import check_decoded
+from .tiff_claims import check_claims
 
 _LOSSY_TIFF = (6, 7, 33003, 33005, 34712)  # JPEG and JPEG 2000
 # compressed images up to so many bytes are read at once
@@ -29,6 +31,7 @@ def read_tiff(path: Path) -> Image:
     import tifffile
 
     with tifffile.TiffFile(path) as file:
+        check_claims(file, path)
         if not file.series:
             raise ImageFileError(f"The TIFF holds no image. Received: {path}.")
         if file.pages[0].compression in _LOSSY_TIFF:
@@ -45,6 +48,7 @@ def read_tiff(path: Path) -> Image:
         kind = "ome" if file.is_ome else "imagej" if file.is_imagej else "tiff"
         read_sizes = {"ome": _ome_sizes, "imagej": _imagej_sizes, "tiff": _tiff_sizes}[kind]
         sizes, unit = read_sizes(file)
+        sizes = {axis: size for axis, size in sizes.items() if 0 < size < math.inf}
         # tifffile's S at the end is the samples of RGB, elsewhere (in our own files) our samples
         axes = series.axes[:-1] + "C" if series.axes.endswith("S") else series.axes
         if series.dataoffset is not None and series.size:
@@ -53,6 +57,7 @@ def read_tiff(path: Path) -> Image:
                 return Image(data, axes, sizes, unit, kind)
         if series.nbytes > EAGER and (pages := _plane_by_plane(path, series)) is not None:
             return Image(pages, axes, sizes, unit, kind)
+        check_decoded(series.nbytes, path, _stored(path, series))
         return Image(series.asarray(), axes, sizes, unit, kind)
 
 
@@ -64,6 +69,8 @@ def _plane_by_plane(path, series):
     stacked = series.shape[: series.ndim - len(page)]
     if series.shape[len(stacked) :] != page or len(series.pages) != math.prod(stacked):
         return None
+    # a plane is unpacked at once
+    check_decoded(series.keyframe.nbytes, path)
     file = tifffile.TiffFile(path)
     pages = file.series[0].pages
     # one handle, one place in the file
@@ -82,6 +89,12 @@ def _plane_by_plane(path, series):
 
     chunks = (1,) * len(stacked) + tuple(page)
     return LazyArray(CachedChunks(series.shape, series.dtype, chunks, read, close=file.close))
+
+
+def _stored(path, series):
+    """Bytes of the files that hold a series."""
+    files = {page.parent.filehandle.path for page in series.pages if page is not None}
+    return sum(Path(file).stat().st_size for file in files | {str(path.resolve())})
 
 
 def _ome_sizes(file):

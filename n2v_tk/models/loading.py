@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
-import shutil
 import tempfile
 import warnings
-import zipfile
 from importlib import import_module
 from pathlib import Path
 
+from ..archives import Archive
+from ..config.files import LARGEST_JSON, parse_config
 from ..config.reading import load_config, method_at
 from ..errors import ModelFolderError
 from ..training.checkpoints import load_weights
@@ -27,7 +26,8 @@ _CLASSES = {
 }
 
 _WEIGHTS_IN_KERAS_FILE = "model.weights.h5"
-_LARGEST_RECORD = 2**24
+# beside four bytes for each weight: names, and as much again for each moment of Adam
+_WEIGHT_BYTES, _ROOM = 16, 2**22
 
 
 def load_model(path: str | os.PathLike, **changes) -> Denoiser:
@@ -77,31 +77,21 @@ def class_of(method: str) -> type[Denoiser]:
 
 def _load_from_keras_file(network, path):
     """Weights only: the network is built from our settings, and nothing is run from the file."""
-    largest = 2**22 + 16 * network.count_params()
-    try:
-        with zipfile.ZipFile(path) as archive, tempfile.TemporaryDirectory() as folder:
-            size = archive.getinfo(_WEIGHTS_IN_KERAS_FILE).file_size
-            if size > largest:
-                raise ModelFolderError(
-                    f"The file holds more weights than the network of its settings. Received: "
-                    f"{size} bytes in {path}."
-                )
-            weights = Path(folder, _WEIGHTS_IN_KERAS_FILE)
-            with archive.open(weights.name) as source, open(weights, "wb") as file:
-                shutil.copyfileobj(source, file)
-            load_weights(network, weights)
-    except (zipfile.BadZipFile, KeyError) as error:
-        raise ModelFolderError(f"The .keras file is damaged. Received: {path}: {error}") from None
+    largest = _ROOM + _WEIGHT_BYTES * network.count_params()
+    with (
+        Archive(path, ".keras file") as archive,
+        tempfile.TemporaryDirectory() as folder,
+    ):
+        load_weights(network, archive.unpack(_WEIGHTS_IN_KERAS_FILE, folder, largest))
 
 
 def _record_in(path):
-    with zipfile.ZipFile(path) as archive:
-        if RECORD_FILE not in archive.namelist():
-            return TrainingRecord()
-        if archive.getinfo(RECORD_FILE).file_size > _LARGEST_RECORD:
+    with Archive(path, ".keras file") as archive:
+        if RECORD_FILE not in archive.names:
             return TrainingRecord()
         try:
-            return TrainingRecord.of(json.loads(archive.read(RECORD_FILE)), path)
-        except (ValueError, RecursionError, ModelFolderError) as error:
+            text = archive.read(RECORD_FILE, LARGEST_JSON)
+            return TrainingRecord.of(parse_config(text), path)
+        except (ValueError, ModelFolderError) as error:
             warnings.warn(f"What is known of the training is damaged: {error}", stacklevel=3)
             return TrainingRecord()

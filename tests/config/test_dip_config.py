@@ -45,7 +45,7 @@ def test_file(tmp_path):
     ({"iteration": 10}, "Did you mean 'iterations'"),
     ({"skip_channels": (4,)}, r"skip_channels must have a value for each of the 5 scales"),
     ({"upsampling": ("linear",)}, "upsampling must have a value for each"),
-    ({"down_channels": ()}, "at least one scale"),
+    ({"down_channels": ()}, "1 to 12 scales"),
     ({"kernel_down": 4}, "kernel_down must be odd. Received: 4"),
     ({"value_range": (2, 1)}, "value_range must be"),
     ({"input": "image"}, "'flash' and input='image' belong together"),
