@@ -88,7 +88,7 @@ class Archive:
             info = self._zip.getinfo(name)
         except KeyError:
             raise ModelFolderError(
-                f"The {self.what} lacks a part. Received: {self.path} without {name}."
+                f"The {self.what} is damaged: it lacks {name}. Received: {self.path}."
             ) from None
         if info.compress_type not in _METHODS or info.flag_bits & 1:
             raise ModelFolderError(
@@ -130,7 +130,7 @@ class Archive:
     def _damaged(self, error):
         reason = (str(error) or type(error).__name__).splitlines()[0]
         return ModelFolderError(
-            f"The {self.what} is damaged, or none. Received: {self.path}: {reason}"
+            f"The file is not a {self.what}, or damaged. Received: {self.path}: {reason}"
         )
 
 

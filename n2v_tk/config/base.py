@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import pydantic
-from pydantic import Field, PositiveInt
+from pydantic import Field
 
 from ..errors import ConfigError, ImageError
 from ..normalization import channel_statistics, check_image
@@ -93,15 +93,15 @@ class DenoiserConfig(Settings):
 
     n_dim: Literal[2, 3] = 2
     axes: str = "YXC"
-    n_channel_in: PositiveInt = 1
-    n_channel_out: PositiveInt = 1
+    n_channel_in: Count = 1
+    n_channel_out: Count = 1
     means: list[str] | None = None
     stds: list[str] | None = None
     normalization: Literal["dataset", "image", "percentile", "none"] = "dataset"
 
     train_epochs: Count = 100
     train_steps_per_epoch: Count = 400
-    train_batch_size: PositiveInt = 16
+    train_batch_size: Count = 16
     train_learning_rate: Positive = 4e-4
     train_schedule: Literal["plateau", "cosine", "ramps", "milestones"] = "plateau"
     train_ramps: tuple[Share, Share] = (0.1, 0.3)

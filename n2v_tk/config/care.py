@@ -6,9 +6,9 @@ from typing import ClassVar, Literal
 
 import numpy as np
 import pydantic
-from pydantic import PositiveInt
 
 from ..errors import ConfigError
+from .base import Count
 from .unet import UNetConfig
 
 
@@ -49,7 +49,7 @@ class CAREConfig(UNetConfig):
 
     normalization: Literal["percentile", "none"] = "percentile"
     train_augment: bool = False
-    train_patch_shape: tuple[PositiveInt, ...] | None = None
+    train_patch_shape: tuple[Count, ...] | None = None
 
     wide_decoder: ClassVar[bool] = True
     size_of_patch: ClassVar[tuple[str, ...]] = ("train_patch_shape",)
@@ -88,9 +88,10 @@ class CAREConfig(UNetConfig):
 
     @classmethod
     def _from_predecessor(cls, data):
-        schedule = dict(data.get("train_reduce_lr") or {})
-        if "epsilon" in schedule:
+        schedule = data.get("train_reduce_lr")
+        if isinstance(schedule, dict) and "epsilon" in schedule:
             # the name of min_delta up to Keras 2.1.5
+            schedule = dict(schedule)
             schedule["min_delta"] = schedule.pop("epsilon")
             data = {**data, "train_reduce_lr": schedule}
         return data

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Annotated, Any, ClassVar, Literal
 
 import pydantic
-from pydantic import Field, PositiveInt
+from pydantic import Field
 
 from ..errors import ConfigError
 from .base import Count, Positive, Seed
 from .settings import Settings
 from .size import NetworkSize, check_network, hourglass
 
-Channels = tuple[PositiveInt, ...]
+Channels = tuple[Count, ...]
 # sides are halved at each, and a picture has some thousand pixels along a side
 _MOST_SCALES = 12
 Upsampling = Literal["linear", "nearest"]
@@ -141,14 +141,14 @@ class DIPConfig(Settings):
     factor: Literal[2, 4, 8] = 4
     down_channels: Channels = (128,) * 5
     up_channels: Channels | None = None
-    skip_channels: tuple[Annotated[int, Field(ge=0)], ...] = (4,) * 5
-    kernel_down: PositiveInt = 3
-    kernel_up: PositiveInt = 3
+    skip_channels: tuple[Annotated[int, Field(ge=0, lt=2**31)], ...] = (4,) * 5
+    kernel_down: Count = 3
+    kernel_up: Count = 3
     one_by_one: bool = True
     upsampling: Upsampling | tuple[Upsampling, ...] = "linear"
     pooling: Literal["stride", "average"] = "stride"
     input: Literal["noise", "grid", "image"] = "noise"
-    input_channels: PositiveInt = 32
+    input_channels: Count = 32
     input_noise: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.03
     parameter_noise: Annotated[float, Field(ge=0, lt=1)] = 0.0
     iterations: Count = 3000
@@ -168,14 +168,14 @@ class DIPConfig(Settings):
 
     def __init__(self, **settings):
         preset = settings.get("preset") or settings.get("task", "denoise")
-        if preset not in PRESETS:
+        if not isinstance(preset, str) or preset not in PRESETS:
             what = "preset" if settings.get("preset") else "task"
             known = PRESETS if what == "preset" else [p for p in PRESETS if "_" not in p]
             raise ConfigError(f"{what} must be one of {', '.join(known)}. Received: {preset!r}.")
         defaults = dict(PRESETS[preset])
         if preset == "superres" and settings.get("factor") == 8:
             defaults |= _BY_EIGHT
-        if "down_channels" in settings:
+        if isinstance(settings.get("down_channels"), list | tuple):
             # the tables' values of each scale, for as many scales as are asked for
             n_scales = len(settings["down_channels"])
             for name, values in list(defaults.items()):

@@ -6,10 +6,10 @@ from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 import pydantic
-from pydantic import Field, PositiveInt
+from pydantic import Field
 
 from ..errors import ConfigError, ImageError
-from .base import DenoiserConfig, Fraction, Positive
+from .base import Count, DenoiserConfig, Fraction, Positive
 from .size import NetworkSize, encoder_decoder, pointwise
 
 # the network pools five times by two
@@ -74,11 +74,11 @@ class HQSSLConfig(DenoiserConfig):
     covariance: Literal["full", "diagonal"] = "full"
     impulse_range: tuple[float, float] | None = None
     net_width: Annotated[int, Field(ge=4, le=512)] = 48
-    train_patch_shape: tuple[PositiveInt, PositiveInt] = (256, 256)
+    train_patch_shape: tuple[Count, Count] = (256, 256)
     train_regularization: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
     train_augment: bool = True
 
-    train_batch_size: PositiveInt = 4
+    train_batch_size: Count = 4
     train_learning_rate: Positive = 3e-4
     train_schedule: Literal["plateau", "cosine", "ramps", "milestones"] = "ramps"
     train_betas: tuple[Fraction, Fraction] = (0.9, 0.99)

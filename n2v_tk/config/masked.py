@@ -6,10 +6,10 @@ from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 import pydantic
-from pydantic import Field, PositiveInt
+from pydantic import Field
 
 from ..errors import ConfigError, ImageError
-from .base import DenoiserConfig, Fraction, Positive
+from .base import Count, DenoiserConfig, Fraction, Positive
 from .size import NetworkSize, swinir
 
 _PUBLISHED = {
@@ -84,12 +84,12 @@ class MaskedDenoiserConfig(DenoiserConfig):
     attention_mask: Annotated[float, Field(ge=0, lt=1)] = 0.75
     attention_mask_at_test: bool = False
     mask_value: Annotated[float, Field(allow_inf_nan=False)] = -0.1
-    net_width: PositiveInt = 60
-    net_heads: PositiveInt = 6
-    net_depths: tuple[PositiveInt, ...] = (6, 6, 6, 6)
-    net_window: Annotated[int, Field(ge=2, multiple_of=2)] = 8
+    net_width: Count = 60
+    net_heads: Count = 6
+    net_depths: tuple[Count, ...] = (6, 6, 6, 6)
+    net_window: Annotated[int, Field(ge=2, lt=2**31, multiple_of=2)] = 8
     net_stochastic_depth: Annotated[float, Field(ge=0, lt=1)] = 0.1
-    train_patch_shape: tuple[PositiveInt, PositiveInt] = (64, 64)
+    train_patch_shape: tuple[Count, Count] = (64, 64)
     train_loss: Literal["mae", "mse"] = "mae"
     train_augment: bool = True
 

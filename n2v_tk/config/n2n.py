@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Annotated, ClassVar, Literal
 
 import pydantic
-from pydantic import Field, PositiveInt
+from pydantic import Field
 
 from ..errors import ConfigError, ImageError
-from .base import Fraction, Positive, Share
+from .base import Count, Fraction, Positive, Share
 from .size import NetworkSize, convolution, encoder_decoder
 from .unet import UNetConfig
 
@@ -60,12 +60,12 @@ class N2NConfig(UNetConfig):
     network: Literal["n2n", "unet"] = "n2n"
     net_width: Annotated[int, Field(ge=3, le=512, multiple_of=3)] = 48
     train_loss: Literal["mse", "mae", "l0", "hdr", "masked_mse"] = "mse"
-    train_patch_shape: tuple[PositiveInt, ...] = (256, 256)
+    train_patch_shape: tuple[Count, ...] = (256, 256)
 
     normalization: Literal["dataset", "none"] = "dataset"
     batch_norm: bool = True
-    unet_kern_size: Annotated[int, Field(ge=1)] = 3
-    train_batch_size: PositiveInt = 4
+    unet_kern_size: Count = 3
+    train_batch_size: Count = 4
     train_learning_rate: Positive = 3e-4
     train_schedule: Literal["plateau", "cosine", "ramps", "milestones"] = "ramps"
     train_ramps: tuple[Share, Share] = (0.0, 0.3)

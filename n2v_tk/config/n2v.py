@@ -7,13 +7,13 @@ from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 import pydantic
-from pydantic import Field, NonNegativeInt, PositiveInt
+from pydantic import Field
 
 from ..errors import ConfigError
 from ..machine import amount
 from ..masking.masker import BlindSpotMasker
 from ..masking.structn2v import line_mask
-from .base import Positive
+from .base import Count, Positive
 from .size import NetworkSize
 from .unet import UNetConfig, count_dimensions
 
@@ -92,9 +92,9 @@ class N2VConfig(UNetConfig):
     channel_wiring: Literal["own", "last"] = "own"
 
     n2v_perc_pix: Annotated[float, Field(ge=1e-5, le=100)] = 1.5
-    n2v_patch_shape: tuple[PositiveInt, ...] = (64, 64)
+    n2v_patch_shape: tuple[Count, ...] = (64, 64)
     n2v_manipulator: str = "uniform_withCP"
-    n2v_neighborhood_radius: NonNegativeInt = 5
+    n2v_neighborhood_radius: Annotated[int, Field(ge=0, lt=2**31)] = 5
     n2v_additive_sigma: Positive = 1.0
     structN2Vmask: list | None = None
     structN2V_fill: Literal["neighbours"] | tuple[float, float] = "neighbours"
@@ -167,8 +167,9 @@ class N2VConfig(UNetConfig):
         if mask is None:
             return None
         try:
-            shape = np.shape(mask)
-        except (ValueError, TypeError, RecursionError):
+            values = np.asarray(mask)
+            shape = values.shape if values.dtype.kind in "biuf" else ()
+        except (ValueError, TypeError, RecursionError, OverflowError):
             shape = ()
         if not 1 <= len(shape) <= 3 or math.prod(shape) > _LARGEST_MASK:
             raise ConfigError(

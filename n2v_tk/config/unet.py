@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Annotated, ClassVar, Literal
 
 import pydantic
-from pydantic import Field, PositiveInt
+from pydantic import Field
 
 from ..errors import ConfigError
-from .base import DenoiserConfig
+from .base import Count, DenoiserConfig
 from .size import NetworkSize, unet
 
 
@@ -42,12 +42,12 @@ class UNetConfig(DenoiserConfig):
     """
 
     unet_n_depth: Annotated[int, Field(ge=1, le=8)] = 2
-    unet_kern_size: Annotated[int, Field(ge=1)] = 5
-    unet_n_first: PositiveInt = 32
+    unet_kern_size: Count = 5
+    unet_n_first: Count = 32
     unet_residual: bool = False
     unet_last_activation: Literal["linear", "relu"] = "linear"
     unet_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    unet_input_shape: tuple[int | None, ...] | None = None
+    unet_input_shape: tuple[Count | None, ...] | None = None
     batch_norm: bool = False
     blurpool: bool = False
     skip_skipone: bool = False

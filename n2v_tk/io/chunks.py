@@ -11,7 +11,7 @@ from itertools import product
 
 import numpy as np
 
-from ..errors import ImageFileError
+from ..errors import ImageFileError, N2VTKError
 from ..machine import amount, memory_available
 
 # bytes of chunks that are kept
@@ -63,7 +63,7 @@ class CachedChunks:
         large = 4 * math.prod(lengths) * self.dtype.itemsize > self._cache
         chunk_bytes = math.prod(self.chunks or ()) * self.dtype.itemsize
         if self.chunks is None or large or 2 * chunk_bytes > self._cache:
-            return np.asarray(self._read(window))
+            return self._stored(window)
         grids = [
             range(w.start // c, (w.stop - 1) // c + 1)
             for w, c in zip(window, self.chunks, strict=True)
@@ -79,6 +79,19 @@ class CachedChunks:
                 target.append(slice(low - w.start, high - w.start))
             result[tuple(target)] = chunk[tuple(inside)]
         return result
+
+    def _stored(self, window):
+        try:
+            return np.asarray(self._read(window))
+        except N2VTKError:
+            raise
+        except Exception as error:
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            place = ", ".join(f"{w.start}:{w.stop}" for w in window)
+            raise ImageFileError(
+                f"Pixels cannot be read; the file may be damaged. Received: [{place}] of "
+                f"{self.shape}: {reason}"
+            ) from error
 
     def _check_room(self, n_bytes):
         if n_bytes > 2 * CACHE and n_bytes > (there := memory_available()):
@@ -97,7 +110,7 @@ class CachedChunks:
             slice(start, min(start + c, n))
             for start, c, n in zip(starts, self.chunks, self.shape, strict=True)
         )
-        chunk = np.asarray(self._read(window))
+        chunk = self._stored(window)
         with self._lock:
             if place not in self._kept:
                 self._kept[place] = chunk

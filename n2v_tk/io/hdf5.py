@@ -5,8 +5,11 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+import numpy as np
+
 from ..errors import ImageFileError
 from ..lazy import LazyArray
+from ..machine import amount, memory_available
 from .chunks import CachedChunks
 from .image import Image
 from .limits import check_decoded, check_numbers, check_sparse, neighbour
@@ -63,6 +66,79 @@ def read_hdf5(path: Path, name: str | None = None) -> Image:
     return Image(LazyArray(source), axes, kind="hdf5")
 
 
+def check_weight_file(path: Path, most: int) -> None:
+    """Refuse a file of weights that reads other files, or is made to fill the memory.
+
+    Parameters
+    ----------
+    path : Path
+    most : int
+        Bytes that all arrays may have, unpacked.
+
+    Raises
+    ------
+    ImageFileError, OSError
+        The latter if the file is no HDF5.
+    """
+    import h5py
+
+    seen, total, stored, texts = set(), 0, 0, 1
+    with h5py.File(path, "r") as file:
+        todo = [file["/"]]
+        while todo:
+            node = todo.pop()
+            place = h5py.h5o.get_info(node.id).addr
+            if place in seen:
+                continue
+            seen.add(place)
+            texts = max(texts, _texts(node))
+            if isinstance(node, h5py.Group):
+                todo += _members(node, path)
+            elif isinstance(node, h5py.Dataset) and node.shape is not None:
+                total += _weights_in(node, path)
+                stored += node.id.get_storage_size()
+            if total > most:
+                raise ImageFileError(
+                    f"The file holds more weights than its network has. Received: {path}, of "
+                    f"which {amount(most)} are enough."
+                )
+    # all texts of a list can be one, which is most of the file, and are read into as many
+    names = texts * max(0, path.stat().st_size - stored)
+    if names > max(2**28, memory_available() // 2):
+        raise ImageFileError(
+            f"The names in the file of weights may take {amount(names)}. Received: {path}."
+        )
+
+
+def _members(group, path):
+    """What is in a group; weights are never behind links, which lead anywhere."""
+    import h5py
+
+    for name in group:
+        if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+            raise ImageFileError(
+                f"Weights must be in the file itself. Received: a link {name!r} in {path}."
+            )
+    return [group[name] for name in group]
+
+
+def _weights_in(data, path):
+    """Bytes of an array of weights, unpacked."""
+    if data.is_virtual or data.external:
+        raise ImageFileError(
+            f"Weights must be in the file itself. Received: {data.name!r} of {path}, which is in "
+            "another one."
+        )
+    check_numbers(data.dtype, path)
+    return math.prod(data.shape) * data.dtype.itemsize
+
+
+def _texts(node):
+    """Length of the longest list of texts of any length among the attributes."""
+    about = [node.attrs.get_id(name) for name in node.attrs]
+    return max((math.prod(a.shape or ()) for a in about if a.dtype.hasobject), default=0)
+
+
 def _find(file, name, path, depth=0):
     """What a name leads to, None where there is nothing; links are followed one by one.
 
@@ -117,12 +193,17 @@ def _check(data, path, depth=0):
 
 def _axes(data):
     """Axes from the labels of the dimensions (HDF5 dimension scales), or an attribute 'axes'."""
-    labels = [dimension.label for dimension in data.dims]
-    if all(labels):
+    # read by the library's own call, a damaged attribute ends the process
+    labels = [_text(label) for label in np.ravel(data.attrs.get("DIMENSION_LABELS", ()))]
+    if len(labels) == data.ndim and all(labels):
         return "".join(label[:1].upper() for label in labels)
-    named = data.attrs.get("axes", "")
-    if isinstance(named, bytes):
-        named = named.decode()
-    if isinstance(named, str) and len(named) == data.ndim:
+    named = _text(data.attrs.get("axes", ""))
+    if len(named) == data.ndim:
         return named.upper()
     return "YX" if data.ndim == 2 else ""
+
+
+def _text(value):
+    if isinstance(value, bytes):
+        value = value.decode("utf-8", "replace")
+    return value if isinstance(value, str) else ""

@@ -15,6 +15,7 @@ from ..errors import AxesError, ExtraMissingError, ImageFileError, N2VTKError
 from ..lazy import LazyArray
 from .chunks import CachedChunks
 from .image import Image
+from .zarr_store import check_array, open_store
 
 VERSIONS = ("0.4", "0.5")
 # files that make a folder a store, or a group or array in one
@@ -316,7 +317,8 @@ def need_zarr():
 def _open(zarr, path):
     inside = next((p for p in (path, *path.parents) if is_store(p)), None)
     try:
-        return zarr.open(path, mode="r")
+        stores = [p for p in (path, *path.parents) if p.suffix == ".zarr" and is_store(p)]
+        return open_store(zarr, path, stores[-1] if stores else path)
     except (FileNotFoundError, KeyError, zarr.errors.BaseZarrError) as error:
         held = ""
         if inside is not None and inside != path:
@@ -354,4 +356,5 @@ def _transforms(metadata, ndim):
 
 
 def _lazy(array):
+    check_array(array, Path(str(array.store_path)))
     return LazyArray(CachedChunks(array.shape, array.dtype, array.chunks, lambda w: array[w]))

@@ -52,12 +52,13 @@ def read_tiff(path: Path) -> Image:
         # tifffile's S at the end is the samples of RGB, elsewhere (in our own files) our samples
         axes = series.axes[:-1] + "C" if series.axes.endswith("S") else series.axes
         if series.dataoffset is not None and series.size:
-            data = tifffile.memmap(path, series=0, mode="r")
-            if data.shape == series.shape:
-                return Image(data, axes, sizes, unit, kind)
+            dtype = series.dtype.newbyteorder(file.byteorder)
+            data = np.memmap(path, dtype, "r", series.dataoffset, series.shape)
+            return Image(data, axes, sizes, unit, kind)
         if series.nbytes > EAGER and (pages := _plane_by_plane(path, series)) is not None:
             return Image(pages, axes, sizes, unit, kind)
         check_decoded(series.nbytes, path, _stored(path, series))
+        _check_parts(series.keyframe, path)
         return Image(series.asarray(), axes, sizes, unit, kind)
 
 
@@ -71,7 +72,9 @@ def _plane_by_plane(path, series):
         return None
     # a plane is unpacked at once
     check_decoded(series.keyframe.nbytes, path)
+    _check_parts(series.keyframe, path)
     file = tifffile.TiffFile(path)
+    len(file.pages)  # else a chain of pages that bites its tail is followed without end
     pages = file.series[0].pages
     # one handle, one place in the file
     file.filehandle.set_lock(True)
@@ -89,6 +92,19 @@ def _plane_by_plane(path, series):
 
     chunks = (1,) * len(stacked) + tuple(page)
     return LazyArray(CachedChunks(series.shape, series.dtype, chunks, read, close=file.close))
+
+
+def _check_parts(page, path):
+    """Refuse pages that lack nearly all of their strips or tiles, which are looked for one by one.
+
+    A few that are missing, as where a recording broke off, are read as zeros.
+    """
+    parts = math.prod(page.chunked)
+    if parts > 1000 + 10 * len(page.dataoffsets):
+        raise ImageFileError(
+            f"The TIFF lacks most of its pixels. Received: {len(page.dataoffsets)} of {parts} "
+            f"strips or tiles in {path}. The file is damaged."
+        )
 
 
 def _stored(path, series):

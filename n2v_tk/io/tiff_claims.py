@@ -26,6 +26,7 @@ def check_claims(file, path: Path) -> None:
         Whose series were not looked at yet.
     path : Path
     """
+    # this follows the chain of pages to its end; before, one that bites its tail has none
     pages, there = len(file.pages), memory_available()
     if pages * _PLANE_IN_MEMORY > there:
         raise ImageFileError(

@@ -11,6 +11,10 @@ import keras
 import numpy as np
 
 from ..errors import ModelFolderError
+from ..io.hdf5 import check_weight_file
+
+# bytes: as float64, and as much again for the moments of an optimiser; names and small things
+_MOST_PER_WEIGHT, _ROOM = 32, 2**22
 
 
 @contextmanager
@@ -91,6 +95,8 @@ def load_weights(network: keras.Model, path: str | os.PathLike) -> None:
             f"{', '.join(sorted(p.name for p in path.parent.glob('*.h5'))) or 'none'}."
         )
     try:
+        # Keras follows links and takes what shapes claim
+        check_weight_file(path, _ROOM + _MOST_PER_WEIGHT * network.count_params())
         network.load_weights(path)
     except Exception as error:
         raise ModelFolderError(

@@ -37,7 +37,9 @@ CONFIGS = [
     N2NConfig(net_width=6),
     N2NConfig(network="unet", n_dim=3, **SMALL),
     MaskedDenoiserConfig(net_width=8, net_heads=2, net_depths=(2, 1), net_window=4),
-    MaskedDenoiserConfig(net_width=12, net_heads=3, n_channel_in=3, n_channel_out=3),
+    MaskedDenoiserConfig(
+        net_width=12, net_heads=3, net_depths=(1,), n_channel_in=3, n_channel_out=3
+    ),
 ]
 
 
@@ -46,7 +48,8 @@ def test_weights_are_those_that_keras_counts(config):
     network = class_of(config.method)(config, basedir=None).keras_model
     size = config.network_size()
     assert size.weights == sum(w.size for w in network.get_weights())
-    assert size.layers == pytest.approx(len(network.layers), rel=0.7)
+    # those within others too
+    assert size.layers >= 0.7 * len(network.layers)
 
 
 @pytest.mark.parametrize("settings", [{}, {"one_by_one": False, "kernel_up": 5}])

@@ -57,11 +57,11 @@ def rewritten(file, changes):
     [
         ({"n2v_tk.json": None}, "no settings of n2v_tk"),
         ({"n2v_tk.json": b"{"}, "damaged"),
-        ({"n2v_tk.json": b"[]"}, "must be an object"),
+        ({"n2v_tk.json": b"[]"}, "must be a JSON object"),
         ({"n2v_tk.json": b"[" * 100000}, "damaged"),
         ({"model.weights.h5": None}, "damaged"),
         ({"model.weights.h5": b"no weights"}, "do not fit the network"),
-        ({"model.weights.h5": bytes(2**23)}, "more weights than the network"),
+        ({"model.weights.h5": bytes(2**23)}, "too large"),
     ],
 )
 def test_damaged_files_are_refused(file, changes, message):
