@@ -21,6 +21,8 @@ EXTRAS = {
     "dask": ["zarr>=3", "distributed"],
     # bioio-czi is under the GPL
     "bio": ["bioio>=1.2", "bioio-czi", "bioio-nd2", "bioio-lif"],
+    # Linux only
+    "fuzz": ["atheris>=2.3; sys_platform == 'linux'"],
     "docs": ["mkdocs-material>=9.5", "mkdocstrings[python]>=0.27"],
 }
 
