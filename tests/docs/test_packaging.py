@@ -56,7 +56,8 @@ def test_sdist_and_wheel_hold_what_they_need(built):
         names = set(archive.namelist())
         metadata = archive.read(next(n for n in names if n.endswith("/METADATA"))).decode()
     assert {n for n in names if n.startswith("n2v_tk/")} == package_files()
-    assert not {n.split("/")[0] for n in names} & {"tests", "benchmarks", "docs", "examples", "fuzz"}
+    others = {"tests", "benchmarks", "docs", "examples", "fuzz"}
+    assert not {n.split("/")[0] for n in names} & others
     assert any(n.endswith("LICENSE") for n in names)
     assert f"\nVersion: {n2v_tk.__version__}\n" in metadata
     assert "# n2v_tk" in metadata  # the README
