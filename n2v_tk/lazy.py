@@ -10,6 +10,9 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
+from .errors import ImageFileError
+from .machine import amount, memory_available
+
 # pixels of a piece: some ten megabytes
 PIECE = 2**22
 # bytes of files that may stay in memory
@@ -200,6 +203,12 @@ class LazyArray:
         return max(np.asarray(self[piece]).max() for piece in pieces(self))
 
     def __array__(self, dtype=None, copy=None) -> np.ndarray:
+        if self.nbytes > LARGE and self.nbytes > (there := memory_available()):
+            raise ImageFileError(
+                f"The image does not fit the memory. Received: {amount(self.nbytes)} to read at "
+                f"once with {amount(there)} left. Cut it, or let the result be an OME-Zarr store "
+                "(a name that ends in .zarr), which is written block by block."
+            )
         merged = [axis for axis in self._axes if len(axis.sources) > 1]
         if not merged:
             data = self._read({})

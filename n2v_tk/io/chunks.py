@@ -12,7 +12,6 @@ from itertools import product
 import numpy as np
 
 from ..errors import ImageFileError, N2VTKError
-from ..machine import amount, memory_available
 
 # bytes of chunks that are kept
 CACHE = 2**27
@@ -59,7 +58,6 @@ class CachedChunks:
     def read(self, window: tuple[slice, ...]) -> np.ndarray:
         """Pixels of a window."""
         lengths = [w.stop - w.start for w in window]
-        self._check_room(math.prod(lengths) * self.dtype.itemsize)
         large = 4 * math.prod(lengths) * self.dtype.itemsize > self._cache
         chunk_bytes = math.prod(self.chunks or ()) * self.dtype.itemsize
         if self.chunks is None or large or 2 * chunk_bytes > self._cache:
@@ -92,14 +90,6 @@ class CachedChunks:
                 f"Pixels cannot be read; the file may be damaged. Received: [{place}] of "
                 f"{self.shape}: {reason}"
             ) from error
-
-    def _check_room(self, n_bytes):
-        if n_bytes > 2 * CACHE and n_bytes > (there := memory_available()):
-            raise ImageFileError(
-                f"The image does not fit the memory. Received: {amount(n_bytes)} to read at once "
-                f"with {amount(there)} left. Cut it, or let the result be an OME-Zarr store "
-                "(a name that ends in .zarr), which is written block by block."
-            )
 
     def _chunk(self, place, starts):
         with self._lock:

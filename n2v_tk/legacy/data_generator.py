@@ -10,6 +10,8 @@ import numpy as np
 from ..axes import StackLayout, normalize_axes
 from ..data.patches import generate_patches
 from ..errors import AxesError, ImageFileError
+from ..io.limits import check_decoded
+from ..io.tiff_claims import check_claims
 
 
 def imread(file_path: str) -> np.ndarray:
@@ -40,7 +42,12 @@ def imread(file_path: str) -> np.ndarray:
         else:
             import tifffile
 
-            image = tifffile.imread(file_path)
+            with tifffile.TiffFile(file_path) as file:
+                check_claims(file, Path(file_path))
+                check_decoded(file.series[0].nbytes, Path(file_path))
+                image = file.asarray()
+    except ImageFileError:
+        raise
     except FileNotFoundError as error:
         raise ImageFileError(f"There is no such image. Received: {file_path}.") from error
     except Exception as error:

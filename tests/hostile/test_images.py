@@ -17,6 +17,7 @@ import zarr
 from n2v_tk.errors import ImageFileError
 from n2v_tk.io import limits, read_image
 from n2v_tk.io.files import replacing
+from n2v_tk.legacy.data_generator import imread as legacy_imread
 
 GREY = np.arange(64 * 64, dtype="uint16").reshape(64, 64)
 
@@ -82,6 +83,8 @@ def test_ome_tiff_that_names_files_elsewhere(place, name):
     (place / "link.tif").symlink_to("../secret.tif")
     path = ome(place / "a.ome.tif", naming(name.format(place.parent)))
     refused(path, r"must lie beside it.*secret|must lie beside it.*link")
+    with pytest.raises(ImageFileError, match="must lie beside it"):
+        legacy_imread(str(path))
 
 
 def test_ome_tiff_that_names_its_neighbour(place):
