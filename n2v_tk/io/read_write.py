@@ -47,7 +47,8 @@ def read_image(path: str | os.PathLike, axes: str | None = None, lossy: bool = F
     Raises
     ------
     ImageFileError
-        If the file is missing, damaged, empty, or of another kind. JPEG is refused unless
+        If the file is missing, damaged, empty, or of another kind, if it has pixels in files of
+        other folders, or claims more than it holds or than fit the memory. JPEG is refused unless
         `lossy`: its blocks make the noise of neighbouring pixels depend on each other.
     AxesError
         If the file does not say what its axes are and `axes` is not given.
