@@ -133,6 +133,8 @@ def change_setting(data: bytes, rng: random.Random) -> bytes | None:
     """One setting of a config replaced by an odd value, or taken away."""
     try:
         settings = json.loads(data[1:])
+        if not isinstance(settings, dict):
+            return None
         name = rng.choice([*settings, "means", "structN2Vmask", "unet_input_shape"])
     except (ValueError, TypeError, IndexError, RecursionError):
         return None

@@ -64,6 +64,7 @@ def test_settings_are_changed(targets):
     seed = next(iter(seeds.config()))
     changed = {seeds.change_setting(seed, random.Random(i)) for i in range(50)}
     assert len(changed) > 40
+    assert seeds.change_setting(b'\0["a", "b"]', random.Random(0)) is None
     for data in changed - {None}:
         targets["config"](data)
 
