@@ -65,9 +65,7 @@ METHODS = ["N2V, drop-out, plateau", "N2V, average of weights, cosine", "Noise2N
     # tracing the others takes its time
     [METHODS[0], *(pytest.param(name, marks=pytest.mark.slow) for name in METHODS[1:])],
 )
-def test_the_result_of_a_resumed_training_is_that_of_one_without_interruption(
-    resuming, name, tmp_path
-):
+def test_a_resumed_training_ends_as_if_it_had_not_been_interrupted(resuming, name, tmp_path):
     """From every epoch on: python -m benchmarks run reliability --sections resume."""
     assert list(resuming.METHODS) == METHODS
     assert resuming.resume_from_epochs(resuming.METHODS[name], tmp_path, [2]) == [True]
