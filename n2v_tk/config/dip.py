@@ -8,6 +8,7 @@ import pydantic
 from pydantic import Field, PositiveInt
 
 from ..errors import ConfigError
+from .checks import plain
 from .settings import Settings
 
 Channels = tuple[PositiveInt, ...]
@@ -164,14 +165,14 @@ class DIPConfig(Settings):
 
     def __init__(self, **settings):
         preset = settings.get("preset") or settings.get("task", "denoise")
-        if preset not in PRESETS:
+        if preset not in list(PRESETS):
             what = "preset" if settings.get("preset") else "task"
             known = PRESETS if what == "preset" else [p for p in PRESETS if "_" not in p]
             raise ConfigError(f"{what} must be one of {', '.join(known)}. Received: {preset!r}.")
         defaults = dict(PRESETS[preset])
         if preset == "superres" and settings.get("factor") == 8:
             defaults |= _BY_EIGHT
-        if "down_channels" in settings:
+        if isinstance(plain(settings.get("down_channels")), list | tuple):
             # the tables' values of each scale, for as many scales as are asked for
             n_scales = len(settings["down_channels"])
             for name, values in list(defaults.items()):

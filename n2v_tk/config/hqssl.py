@@ -9,7 +9,8 @@ import pydantic
 from pydantic import Field, PositiveInt
 
 from ..errors import ConfigError, ImageError
-from .base import DenoiserConfig
+from .base import DenoiserConfig, Fraction
+from .checks import image_list
 
 # the network pools five times by two
 DIVISOR = 32
@@ -80,14 +81,14 @@ class HQSSLConfig(DenoiserConfig):
     train_batch_size: PositiveInt = 4
     train_learning_rate: Annotated[float, Field(gt=0)] = 3e-4
     train_schedule: Literal["plateau", "cosine", "ramps", "milestones"] = "ramps"
-    train_betas: tuple[float, float] = (0.9, 0.99)
+    train_betas: tuple[Fraction, Fraction] = (0.9, 0.99)
 
     method: ClassVar[str] = "hqssl"
     skips_bad_steps: ClassVar[bool] = True
 
     def __init__(self, X=None, **settings):
         if X is not None:
-            images = [X] if hasattr(X, "ndim") else list(X)
+            images = image_list(X)
             if any(image.ndim == 5 for image in images):
                 raise ImageError(
                     "HQ-SSL denoises planes: its rotations have no counterpart in volumes. "

@@ -10,6 +10,7 @@ from pydantic import Field, PositiveInt
 
 from ..errors import ConfigError, ImageError
 from .base import DenoiserConfig
+from .checks import image_list
 
 _PUBLISHED = {
     "train_patch_shape": (64, 64), "train_batch_size": 64, "train_learning_rate": 1e-4,
@@ -101,7 +102,7 @@ class MaskedDenoiserConfig(DenoiserConfig):
 
     def __init__(self, X=None, **settings):
         if X is not None:
-            images = [X] if hasattr(X, "ndim") else list(X)
+            images = image_list(X)
             if any(image.ndim == 5 for image in images):
                 raise ImageError(
                     "Masked training denoises planes. Received: images of shapes "

@@ -8,6 +8,8 @@ import pydantic
 from pydantic import Field, PositiveInt
 
 from ..errors import ConfigError, ImageError
+from .base import Fraction, Share
+from .checks import image_list
 from .unet import UNetConfig
 
 # the paper's network pools five times by two
@@ -66,13 +68,13 @@ class N2NConfig(UNetConfig):
     train_batch_size: PositiveInt = 4
     train_learning_rate: Annotated[float, Field(gt=0)] = 3e-4
     train_schedule: Literal["plateau", "cosine", "ramps", "milestones"] = "ramps"
-    train_ramps: tuple[float, float] = (0.0, 0.3)
-    train_betas: tuple[float, float] = (0.9, 0.99)
+    train_ramps: tuple[Share, Share] = (0.0, 0.3)
+    train_betas: tuple[Fraction, Fraction] = (0.9, 0.99)
 
     method: ClassVar[str] = "n2n"
 
     def __init__(self, X=None, **settings):
-        images = None if X is None else [X] if hasattr(X, "ndim") else list(X)
+        images = None if X is None else image_list(X)
         n_dim = settings.get("n_dim", 2) if not images else images[0].ndim - 2
         if n_dim == 3:
             settings = {"network": "unet", "train_patch_shape": (16, 64, 64)} | settings
