@@ -50,7 +50,7 @@ setup(
         "imagecodecs>=2024.6.1",
         "matplotlib>=3.8",
         "pydantic>=2.7,<2.14",  # bioimageio.spec 0.5.12 breaks with 2.14
-        "typer>=0.12",
+        "typer>=0.16",
         "rich>=13.7",
         "scikit-image>=0.22",
     ],
