@@ -15,7 +15,6 @@ import numpy as np
 from ..errors import ConfigError
 from .coordinates import BlindSpots
 
-
 _WINDOW_VALUES = 2**21  # read at once: 8 MB, and as much again for indices
 _MOST_DRAWS = 1000
 

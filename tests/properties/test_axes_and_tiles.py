@@ -26,7 +26,7 @@ class InMemory:
 @st.composite
 def axes_and_shapes(draw):
     """Any order of Y, X and some of the other axes, with a length for each."""
-    axes = draw(st.lists(st.sampled_from("STCZ"), unique=True, max_size=4)) + ["Y", "X"]
+    axes = [*draw(st.lists(st.sampled_from("STCZ"), unique=True, max_size=4)), "Y", "X"]
     axes = "".join(draw(st.permutations(axes)))
     return axes, tuple(draw(st.integers(1, 5)) for _ in axes)
 

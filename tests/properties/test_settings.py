@@ -33,6 +33,8 @@ PLAUSIBLE = st.one_of(
     ]),
 )  # fmt: skip
 
+DTYPES = ["?", "u1", "i2", ">u2", "u8", "f2", "f4", "f8", ">f8", "g", "c8", "U3", "O", "M8[s]"]
+
 
 def settings_of(config_class):
     names = st.sampled_from(sorted(config_class.model_fields))
@@ -88,7 +90,7 @@ def test_images_that_are_none_are_refused(config_class, images):
 @pytest.mark.parametrize("config_class", CONFIGS[:-1], ids=lambda c: c.method)
 @given(
     shape=st.lists(st.integers(0, 9), max_size=6),
-    dtype=st.sampled_from("? u1 i2 >u2 u8 f2 f4 f8 >f8 g c8 U3 O M8[s]".split()),
+    dtype=st.sampled_from(DTYPES),
     value=st.sampled_from([0, 1, 1e30, float("nan"), float("inf")]),
 )
 def test_images_give_settings_that_fit_them(config_class, shape, dtype, value):
