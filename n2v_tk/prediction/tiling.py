@@ -130,7 +130,7 @@ def check_n_tiles(n_tiles, axes: str) -> dict[str, int]:
         counts = {axis: _whole(n) for axis, n in zip(axes, n_tiles, strict=True)}
     except (TypeError, ValueError, OverflowError):
         raise ConfigError(
-            f"n_tiles must hold one whole number per axis of the image ({axes}). Received: "
+            f"n_tiles must hold one number per axis of the image ({axes}), a whole one. Received: "
             f"{n_tiles!r}. "
             f"E.g. {tuple(2 if a in 'YX' else 1 for a in axes)}."
         ) from None
