@@ -21,6 +21,10 @@ from ..io import (
 )
 
 
+# names that can only be meant for files
+_NOT_WRITTEN = (*JPEG_SUFFIXES, ".gif", ".bmp", ".webp", ".jp2", ".czi", ".nd2", ".lif", ".h5")
+
+
 def find_inputs(
     patterns: Sequence[str], suffixes: Sequence[str] = (*SUFFIXES, *SOURCE_SUFFIXES)
 ) -> list[Path]:
@@ -67,6 +71,11 @@ def plan_outputs(paths: Sequence[Path], output: Path, overwrite: bool) -> list[P
     folder, with the names of the inputs. An input is never overwritten.
     """
     suffix = output.suffix.lower()
+    if suffix in _NOT_WRITTEN and not output.is_dir():
+        raise ImageFileError(
+            f"Results are written as {', '.join(SUFFIXES)} or .zarr. Received: output {output}. "
+            "Give it one of these endings, or name a folder."
+        )
     is_image = suffix == ".zarr" or (suffix in SUFFIXES and not output.is_dir())
     if len(paths) == 1 and is_image:
         targets = [output]
