@@ -20,7 +20,6 @@ from ..io import (
     split_inner,
 )
 
-
 # names that can only be meant for files
 _NOT_WRITTEN = (*JPEG_SUFFIXES, ".gif", ".bmp", ".webp", ".jp2", ".czi", ".nd2", ".lif", ".h5")
 
