@@ -37,9 +37,17 @@ def find_inputs(
     found: list[Path] = []
     for pattern in patterns:
         path = Path(pattern)
-        if path.is_dir():
+        try:
+            folder, there = path.is_dir(), path.exists()
+        except OSError as error:
+            # e.g. a name that is too long
+            raise ImageFileError(
+                f"The file cannot be reached. Received: {pattern[:200]!r}: {error.strerror}. "
+                "Check the path."
+            ) from error
+        if folder:
             found += images_in(path, suffixes)
-        elif path.exists() or not glob.has_magic(pattern):
+        elif there or not glob.has_magic(pattern):
             found.append(path)
         else:
             matches = sorted(Path(p) for p in glob.glob(pattern, recursive=True))
