@@ -11,7 +11,7 @@ version = re.search(
 EXTRAS = {
     # CUDA for Linux and WSL2; there is none for TensorFlow elsewhere
     "gpu": ["tensorflow[and-cuda]>=2.18; sys_platform == 'linux'"],
-    "jax": ["jax"],
+    "jax": ["jax>=0.4.38"],
     "tensorboard": ["tensorboard"],
     "serving": ["tensorflow-serving-api>=2.18", "grpcio"],
     "bioimageio": ["bioimageio.spec>=0.5.7"],
@@ -46,14 +46,14 @@ setup(
         "keras>=3.10",
         "csbdeep>=0.8.2",
         "numpy>=1.26",
-        "h5py",
+        "h5py>=3.11",
         "filelock>=3.13",
         "tifffile>=2023.2.3",
-        "imagecodecs>=2023.1.23",
-        "matplotlib",
+        "imagecodecs>=2024.6.1",
+        "matplotlib>=3.8",
         "pydantic>=2.7,<2.14",  # bioimageio.spec 0.5.12 breaks with 2.14
-        "typer>=0.12",
-        "rich",
+        "typer>=0.16",
+        "rich>=13.7",
         "scikit-image>=0.22",
     ],
     extras_require={

@@ -24,6 +24,8 @@ NAMES = {
     "memory": "memory of training on data of 200 MB and of 8 GB",
     "scaling": "blocks of a large image on one and on two workers",
     "startup": "imports and the command line",
+    "reliability": "long runs, bad inputs, faults: memory, files, threads and what errors say",
+    "compatibility": "tests under old and new versions of Python, TensorFlow, Keras, numpy, JAX",
 }
 
 

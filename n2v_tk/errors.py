@@ -35,6 +35,10 @@ class OutputExistsError(ImageFileError, FileExistsError):
     """An output that is there already and may not be overwritten."""
 
 
+class NetworkError(N2VTKError, ValueError):
+    """A layer or a network that cannot be made, drawn or cut into tiles as asked for."""
+
+
 class ModelFolderError(N2VTKError, OSError):
     """A model folder that is missing, incomplete or cannot be written."""
 
@@ -61,6 +65,10 @@ class SchedulerError(N2VTKError, ConnectionError):
 
 class DeviceError(N2VTKError, RuntimeError):
     """A device that was asked for and is not there."""
+
+
+class LegacyImportError(N2VTKError, ImportError):
+    """The genuine n2v is installed, and its names are not taken over."""
 
 
 class CompatibilityWarning(UserWarning):

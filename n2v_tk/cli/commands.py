@@ -10,7 +10,7 @@ from rich.console import Console
 
 from ..axes import StackLayout
 from ..config.masked import refuse_without_clean_images
-from ..errors import ConfigError, N2VTKError, OutputExistsError
+from ..errors import ConfigError, ImageError, N2VTKError, OutputExistsError
 from ..io import Image, check_format, check_writable, read_image, write_image
 from ..lazy import LazyArray
 from ..normalization import check_image, result_dtype
@@ -99,6 +99,8 @@ def train(
                 f"{len(target_paths)} pair(s)."
             )
         targets = read_all(target_paths, axes)
+    elif training["method"] == "n2n":
+        _refuse_single_frames(images)
     if resume and overwrite:
         raise ConfigError(
             "A training is gone on with, or replaced. Received: --resume and --overwrite. Leave "
@@ -335,6 +337,17 @@ def _write_predictions(console, model, images, targets, dtypes, overwrite, **opt
         result = model.predict(image.data, image.axes, dtype=dtype, **options)
         write_image(target, image.like(result), overwrite)
         say(console, f"{target}  ({time.monotonic() - started:.1f} s)")
+
+
+def _refuse_single_frames(images):
+    for image in images:
+        layout = StackLayout.of(image.data, image.axes, 2)
+        if all(layout.length(axis) == 1 for axis in layout.sample_axes):
+            raise ImageError(
+                "Noise2Noise learns from two noisy frames of each scene at least. Received: one "
+                f"frame of shape {tuple(image.data.shape)}, axes {image.axes}. Name its pair with "
+                "--pairs, or take --method n2v."
+            )
 
 
 def free_folder(beside: Path) -> Path:

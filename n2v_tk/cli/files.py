@@ -20,6 +20,9 @@ from ..io import (
     split_inner,
 )
 
+# names that can only be meant for files
+_NOT_WRITTEN = (*JPEG_SUFFIXES, ".gif", ".bmp", ".webp", ".jp2", ".czi", ".nd2", ".lif", ".h5")
+
 
 def find_inputs(
     patterns: Sequence[str], suffixes: Sequence[str] = (*SUFFIXES, *SOURCE_SUFFIXES)
@@ -34,9 +37,17 @@ def find_inputs(
     found: list[Path] = []
     for pattern in patterns:
         path = Path(pattern)
-        if path.is_dir():
+        try:
+            folder, there = path.is_dir(), path.exists()
+        except OSError as error:
+            # e.g. a name that is too long
+            raise ImageFileError(
+                f"The file cannot be reached. Received: {pattern[:200]!r}: {error.strerror}. "
+                "Check the path."
+            ) from error
+        if folder:
             found += images_in(path, suffixes)
-        elif path.exists() or not glob.has_magic(pattern):
+        elif there or not glob.has_magic(pattern):
             found.append(path)
         else:
             matches = sorted(Path(p) for p in glob.glob(pattern, recursive=True))
@@ -67,6 +78,11 @@ def plan_outputs(paths: Sequence[Path], output: Path, overwrite: bool) -> list[P
     folder, with the names of the inputs. An input is never overwritten.
     """
     suffix = output.suffix.lower()
+    if suffix in _NOT_WRITTEN and not output.is_dir():
+        raise ImageFileError(
+            f"Results are written as {', '.join(SUFFIXES)} or .zarr. Received: output {output}. "
+            "Give it one of these endings, or name a folder."
+        )
     is_image = suffix == ".zarr" or (suffix in SUFFIXES and not output.is_dir())
     if len(paths) == 1 and is_image:
         targets = [output]

@@ -10,9 +10,9 @@ import numpy as np
 import pydantic
 from pydantic import Field
 
-from ..errors import ConfigError, ImageError
-from ..normalization import channel_statistics, check_image
-from .checks import check_plateau, number
+from ..errors import ConfigError
+from ..normalization import channel_statistics
+from .checks import check_plateau, image_list, number
 from .settings import Settings
 from .size import NetworkSize, check_network, check_step, step_bytes
 
@@ -132,15 +132,7 @@ class DenoiserConfig(Settings):
 
     @classmethod
     def _settings_from(cls, X):
-        images = [X] if hasattr(X, "ndim") else list(X)
-        if not images or any(i.ndim not in (4, 5) or i.ndim != images[0].ndim for i in images):
-            raise ImageError(
-                "Training images must be 'SYXC' (2D) or 'SZYXC' (3D), all alike. Received: shapes "
-                f"{[tuple(i.shape) for i in images][:8]}. Add missing axes, e.g. "
-                "image[np.newaxis, ..., np.newaxis] for one grey image 'YX'."
-            )
-        for image in images:
-            check_image(image, "A training image", look=False)
+        images = image_list(X)
         # which goes through all values and refuses those that are not finite
         means, stds = channel_statistics(images)
         n_dim = images[0].ndim - 2

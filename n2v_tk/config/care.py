@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-import numpy as np
 import pydantic
 
 from ..errors import ConfigError
 from .base import Count
+from .checks import image_list
 from .unet import UNetConfig
 
 
@@ -108,5 +108,4 @@ class CAREConfig(UNetConfig):
 
 
 def _channels(images):
-    images = images if hasattr(images, "shape") else next(iter(images), np.empty(0))
-    return images.shape[-1] if images.ndim else 1
+    return image_list(images)[0].shape[-1]

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pydantic
 
-from ..errors import ConfigError
+from ..errors import ConfigError, ImageError
+from ..normalization import check_image
 
 _PLATEAU: dict[str, Any] = {
     "monitor": lambda v: isinstance(v, str),
@@ -54,6 +55,30 @@ def plain(value):
     return value
 
 
+def image_list(X) -> list:
+    """Training images as a list of arrays 'S(Z)YXC'.
+
+    Raises
+    ------
+    ImageError
+        For anything else, and for dtypes and shapes that nothing can be learned from.
+    """
+    try:
+        images = [X] if hasattr(X, "ndim") else list(X)
+    except TypeError:
+        images = [X]
+    n_axes = {getattr(image, "ndim", None) for image in images}
+    if n_axes not in ({4}, {5}):
+        raise ImageError(
+            "Training images must be 'SYXC' (2D) or 'SZYXC' (3D), all alike. Received: shapes "
+            f"{[getattr(i, 'shape', type(i).__name__) for i in images][:8]}. Add missing axes, "
+            "e.g. image[np.newaxis, ..., np.newaxis] for one grey image 'YX'."
+        )
+    for image in images:
+        check_image(image, "A training image", look=False)
+    return images
+
+
 def number(text: str, name: str) -> float:
     """The finite number that a string holds."""
     try:
@@ -70,7 +95,7 @@ def explain(error: pydantic.ValidationError) -> str:
     lines = []
     for found in error.errors():
         message = found["msg"].removeprefix("Value error, ")
-        if found["type"] == "value_error":
+        if found["type"] == "value_error" and "Received:" in message:
             lines.append(message)
         else:
             where = ".".join(str(part) for part in found["loc"])

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from ..errors import ConfigError
 from .base import Count, Positive, Seed
+from .checks import plain
 from .settings import Settings
 from .size import NetworkSize, check_network, hourglass
 
@@ -175,7 +176,7 @@ class DIPConfig(Settings):
         defaults = dict(PRESETS[preset])
         if preset == "superres" and settings.get("factor") == 8:
             defaults |= _BY_EIGHT
-        if isinstance(settings.get("down_channels"), list | tuple):
+        if isinstance(plain(settings.get("down_channels")), list | tuple):
             # the tables' values of each scale, for as many scales as are asked for
             n_scales = len(settings["down_channels"])
             for name, values in list(defaults.items()):

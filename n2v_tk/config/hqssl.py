@@ -10,6 +10,7 @@ from pydantic import Field
 
 from ..errors import ConfigError, ImageError
 from .base import Count, DenoiserConfig, Fraction, Positive
+from .checks import image_list
 from .size import NetworkSize, encoder_decoder, pointwise
 
 # the network pools five times by two
@@ -91,7 +92,7 @@ class HQSSLConfig(DenoiserConfig):
 
     def __init__(self, X=None, **settings):
         if X is not None:
-            images = [X] if hasattr(X, "ndim") else list(X)
+            images = image_list(X)
             if any(image.ndim == 5 for image in images):
                 raise ImageError(
                     "HQ-SSL denoises planes: its rotations have no counterpart in volumes. "

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from ..errors import ConfigError, ImageError
 from .base import Count, DenoiserConfig, Fraction, Positive
+from .checks import image_list
 from .size import NetworkSize, swinir
 
 _PUBLISHED = {
@@ -107,7 +108,7 @@ class MaskedDenoiserConfig(DenoiserConfig):
 
     def __init__(self, X=None, **settings):
         if X is not None:
-            images = [X] if hasattr(X, "ndim") else list(X)
+            images = image_list(X)
             if any(image.ndim == 5 for image in images):
                 raise ImageError(
                     "Masked training denoises planes. Received: images of shapes "

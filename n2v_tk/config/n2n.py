@@ -9,6 +9,7 @@ from pydantic import Field
 
 from ..errors import ConfigError, ImageError
 from .base import Count, Fraction, Positive, Share
+from .checks import image_list
 from .size import NetworkSize, convolution, encoder_decoder
 from .unet import UNetConfig
 
@@ -77,7 +78,7 @@ class N2NConfig(UNetConfig):
     method: ClassVar[str] = "n2n"
 
     def __init__(self, X=None, **settings):
-        images = None if X is None else [X] if hasattr(X, "ndim") else list(X)
+        images = None if X is None else image_list(X)
         n_dim = settings.get("n_dim", 2) if not images else images[0].ndim - 2
         if n_dim == 3:
             settings = {"network": "unet", "train_patch_shape": (16, 64, 64)} | settings

@@ -22,7 +22,9 @@ class Settings(pydantic.BaseModel):
     Subclasses name their `method`, which config.json tells.
     """
 
-    model_config = pydantic.ConfigDict(extra="forbid", arbitrary_types_allowed=False)
+    model_config = pydantic.ConfigDict(
+        extra="forbid", arbitrary_types_allowed=False, allow_inf_nan=False
+    )
 
     _unknown: dict[str, Any] = pydantic.PrivateAttr(default_factory=dict)
 

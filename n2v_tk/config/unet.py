@@ -9,6 +9,7 @@ from pydantic import Field
 
 from ..errors import ConfigError
 from .base import Count, DenoiserConfig
+from .checks import image_list
 from .size import NetworkSize, unet
 
 
@@ -119,7 +120,4 @@ class UNetConfig(DenoiserConfig):
 
 def count_dimensions(X) -> int:
     """Spatial axes of training images 'S(Z)YXC', or of the first of a sequence of them."""
-    if hasattr(X, "ndim"):
-        return X.ndim - 2
-    first = next(iter(X), None)
-    return getattr(first, "ndim", 2) - 2
+    return image_list(X)[0].ndim - 2

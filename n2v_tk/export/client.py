@@ -311,7 +311,10 @@ class ServedModel:
         for attempt in range(self.retries + 1):
             left = until - time.monotonic()
             if stop is not None and stop.is_set():
-                raise ServingError("Another tile failed.")
+                raise ServingError(
+                    "No further tile is asked for. Received: another tile that failed. Its error "
+                    "says what to do."
+                )
             try:
                 return method(request, timeout=max(0.001, min(self.timeout, left)))
             except grpc.RpcError as error:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import keras
 import tensorflow as tf
 
+from ..errors import NetworkError
+
 
 class FusedBatchNormalization(keras.layers.BatchNormalization):
     """`keras.layers.BatchNormalization` computed by TensorFlow's fused kernel.
@@ -27,7 +29,7 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
         # float32 variables that are not cast to bfloat16, inputs that are not cast to float32
         super().__init__(dtype="float32", autocast=False, **kwargs)
         if self.axis != -1:
-            raise ValueError(
+            raise NetworkError(
                 f"FusedBatchNormalization normalises the last axis. Received: axis={self.axis}"
             )
 

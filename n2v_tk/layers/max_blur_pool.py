@@ -5,6 +5,8 @@ from __future__ import annotations
 import keras
 from keras import ops
 
+from ..errors import NetworkError
+
 
 @keras.saving.register_keras_serializable(package="n2v_tk")
 class MaxBlurPool(keras.layers.Layer):
@@ -31,7 +33,7 @@ class MaxBlurPool(keras.layers.Layer):
 
     def build(self, input_shape):
         if len(input_shape) not in (4, 5):
-            raise ValueError(
+            raise NetworkError(
                 "MaxBlurPool pools images (B, Y, X, C) or volumes (B, Z, Y, X, C). Received: "
                 f"input shape {tuple(input_shape)}."
             )

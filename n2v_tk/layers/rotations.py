@@ -13,6 +13,8 @@ from collections.abc import Sequence
 import keras
 from keras import layers, ops
 
+from ..errors import NetworkError
+
 
 @keras.saving.register_keras_serializable(package="n2v_tk")
 class ShiftedConv2D(layers.Conv2D):
@@ -89,7 +91,7 @@ class RotateToBatch(layers.Layer):
     def __init__(self, turns: Sequence[int], **kwargs):
         super().__init__(**kwargs)
         if len({turn % 2 for turn in turns}) != 1:
-            raise ValueError(f"turns must be all even or all odd. Received: {tuple(turns)}.")
+            raise NetworkError(f"turns must be all even or all odd. Received: {tuple(turns)}.")
         self.turns = tuple(turns)
 
     def call(self, inputs):

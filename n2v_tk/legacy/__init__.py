@@ -13,9 +13,10 @@ LegacyImportError
 
 from ..config.care import CAREConfig
 from ..config.n2v import N2VConfig
+from ..errors import LegacyImportError
 from ..models.care import CARE
 from ..models.n2v import N2V
-from .modules import LegacyImportError, install
+from .modules import install
 
 __all__ = ["CARE", "N2V", "CAREConfig", "Config", "LegacyImportError", "N2VConfig"]
 

@@ -7,7 +7,7 @@ import sys
 from importlib import import_module
 from types import ModuleType
 
-from ..errors import N2VTKError
+from ..errors import LegacyImportError
 
 _VERSION = "0.3.3"
 
@@ -59,10 +59,6 @@ _MODULES = {
     },
     "n2v.nets.blurpool": {"MaxBlurPool2D": ("n2v_tk.legacy.functions", "MaxBlurPool2D")},
 }
-
-
-class LegacyImportError(N2VTKError, ImportError):
-    """The names of n2v cannot be taken over."""
 
 
 def install() -> None:

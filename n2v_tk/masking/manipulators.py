@@ -15,6 +15,9 @@ import numpy as np
 from ..errors import ConfigError
 from .coordinates import BlindSpots
 
+_WINDOW_VALUES = 2**21  # read at once: 8 MB, and as much again for indices
+_MOST_DRAWS = 1000
+
 
 @dataclass(frozen=True)
 class Neighbourhood:
@@ -44,6 +47,11 @@ class Neighbourhood:
                 "n2v_neighborhood_radius must be at least 1, since a window of the pixel alone "
                 f"holds no replacement. Received: {self.radius}."
             )
+        if (2 * self.radius + 1) ** self.n_dim > _WINDOW_VALUES:
+            raise ConfigError(
+                "n2v_neighborhood_radius is so large that the window would hold more pixels than "
+                f"an image. Received: {self.radius} in {self.n_dim}D. Take a few pixels, e.g. 5."
+            )
         offsets = self.offsets(centre=False)
         # the window of a pixel in a corner of the patch is one orthant
         for corner in np.ndindex((2,) * self.n_dim):
@@ -66,9 +74,6 @@ class Neighbourhood:
         keep[len(offsets) // 2] = centre
         return offsets[keep]
 
-
-_WINDOW_VALUES = 2**21  # read at once: 8 MB, and as much again for indices
-_MOST_DRAWS = 1000
 
 Manipulator = Callable[[np.ndarray, BlindSpots, Neighbourhood, np.random.Generator], np.ndarray]
 

@@ -7,7 +7,7 @@ from difflib import get_close_matches
 
 import numpy as np
 
-from ..errors import ConfigError
+from ..errors import ConfigError, ImageError
 from .coordinates import BlindSpots, box_side, stratified_coordinates
 from .manipulators import MANIPULATORS, Neighbourhood, draw_neighbours
 from .structn2v import hidden_pixels, mask_offsets
@@ -83,7 +83,7 @@ class BlindSpotMasker:
         The batch must be a C-contiguous float array, else it could not be changed in place.
         """
         if not batch.flags.c_contiguous or batch.dtype.kind != "f":
-            raise ValueError(
+            raise ImageError(
                 "BlindSpotMasker needs a C-contiguous batch of floats. Received: "
                 f"dtype {batch.dtype}, strides {batch.strides}. Use numpy.ascontiguousarray."
             )

@@ -34,10 +34,10 @@ def line_mask(axis: str, length: int, n_dim: int = 2) -> np.ndarray:
     axes = "ZYX"[-n_dim:]
     if str(axis).upper() not in tuple(axes):
         raise ConfigError(f"axis must be one of {', '.join(axes)}. Received: {axis!r}.")
-    if length < 3 or length % 2 == 0:
+    if not isinstance(length, int | np.integer) or not 3 <= length < 1000 or length % 2 == 0:
         raise ConfigError(
-            "length must be odd and at least 3, so that the blind spot lies in the middle. "
-            f"Received: {length}."
+            "length must be odd, at least 3 and below 1000, so that the blind spot lies in the "
+            f"middle of a line within the patch. Received: {length!r}."
         )
     shape = [1] * n_dim
     shape[axes.index(axis.upper())] = length

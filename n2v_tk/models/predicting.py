@@ -23,7 +23,7 @@ from ..normalization import (
     to_dtype,
 )
 from ..prediction.memory import parse_bytes
-from ..prediction.predictor import Predictor
+from ..prediction.predictor import BUILDING, Predictor
 from ..prediction.scaled import ScaleByStatistics, predict_scaled
 from ..prediction.tiling import check_n_tiles
 from ..training.precision import resolve_precision
@@ -257,6 +257,9 @@ class Predicting:
         """Layout of the image, and mean (and scale) in its units as a stack 'S(Z)YXC'."""
         img = as_image(img)
         own = isinstance(normalizer, str) and normalizer == "model"
+        _check_helper("resizer", resizer, ("before", "after"))
+        if not own:
+            _check_helper("normalizer", normalizer, ("before", "after", "do_after"))
         layout, counts = self.check(img, axes, n_tiles, own_normalizer=own)
         output = predict_scaled(
             self._predictor(precision, engine, max_memory, layout),
@@ -349,24 +352,34 @@ class Predicting:
         if engine not in ENGINES:
             raise ConfigError(f"engine must be one of {', '.join(ENGINES)}. Received: {engine!r}.")
         precision = resolve_precision(precision or self._own_precision(), self.keras_model)
+        most = None if max_memory is None else parse_bytes(max_memory)
         weights = self.keras_model.get_weights()
-        made_with, predictor = self._predictors.get((precision, engine), (None, None))
-        if made_with is None or any(
-            not np.array_equal(a, b) for a, b in zip(made_with, weights, strict=True)
-        ):
-            predictor = Predictor(
-                prediction_form(self.keras_model, precision),
-                self.reach,
-                self.divisor,
-                engine,
-                self.tile_pixels,
-            )
-            self._predictors[precision, engine] = (weights, predictor)
-        if max_memory is None:
-            predictor.limit_memory(None)
-        else:
-            predictor.limit_memory(parse_bytes(max_memory), self._image_bytes(layout))
+        predictor = self._made_before(precision, engine, weights)
+        if predictor is None:
+            with BUILDING:
+                # perhaps by another thread by now
+                predictor = self._made_before(precision, engine, weights)
+                if predictor is None:
+                    predictor = Predictor(
+                        prediction_form(self.keras_model, precision),
+                        self.reach,
+                        self.divisor,
+                        engine,
+                        self.tile_pixels,
+                    )
+                    self._predictors[precision, engine] = (weights, predictor)
+        predictor = predictor.for_one_call()
+        if most is not None:
+            predictor.limit_memory(most, self._image_bytes(layout))
         return predictor
+
+    def _made_before(self, precision, engine, weights):
+        """The predictor with these weights, or None."""
+        made_with, predictor = self._predictors.get((precision, engine), (None, None))
+        same = made_with is not None and all(
+            np.array_equal(a, b) for a, b in zip(made_with, weights, strict=True)
+        )
+        return predictor if same else None
 
     def _own_precision(self):
         """The precision that the model was trained in."""
@@ -380,6 +393,14 @@ class Predicting:
         channels_out = self.keras_model.output_shape[-1]
         # the image as it is, normalised and padded; the results twice
         return 4 * sides * (3 * layout.n_channels + (1 + samples) * channels_out)
+
+
+def _check_helper(name, helper, verbs):
+    if helper is not None and not all(hasattr(helper, verb) for verb in verbs):
+        raise ConfigError(
+            f"{name} must be None or have {', '.join(verbs)}, as those of csbdeep.data have. "
+            f"Received: {helper!r}."
+        )
 
 
 def as_image(image) -> np.ndarray | LazyArray:

@@ -8,6 +8,8 @@ import keras
 import numpy as np
 from keras import initializers
 
+from ..errors import NetworkError
+
 
 def initialize(network: keras.Model, seed: int) -> None:
     """Draw the kernels of a network anew from numpy's generator, as their initializers say.
@@ -39,7 +41,11 @@ def initialize(network: keras.Model, seed: int) -> None:
         elif isinstance(initializer, initializers.VarianceScaling):
             values = rng.normal(0, np.sqrt(initializer.scale / fan_in), variable.shape)
         else:
-            raise ValueError(f"No seeded way to draw {type(initializer).__name__}.")
+            raise NetworkError(
+                "There is no seeded way to draw initial weights. Received: the initializer "
+                f"{type(initializer).__name__}. Take one that keras calls by name, e.g. "
+                "'glorot_uniform'."
+            )
         variable.assign(values.astype(np.float32))
 
 

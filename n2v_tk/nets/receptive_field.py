@@ -5,6 +5,7 @@ from __future__ import annotations
 import keras
 from keras import layers
 
+from ..errors import NetworkError
 from ..layers.rotations import ShiftDown, ShiftedConv2D, ShiftedMaxPool2D
 
 _POOLINGS = (
@@ -84,7 +85,11 @@ def _through(operation, axis, left, right, distance):
     if isinstance(operation, _UPSAMPLINGS):
         factor = operation.size[axis]
         if getattr(operation, "interpolation", "nearest") != "nearest" or distance % factor:
-            raise ValueError(f"The reach of {operation.name} is not known.")
+            raise NetworkError(
+                "The receptive field cannot be found. Received: upsampling layer "
+                f"{operation.name}, whose reach is not known. Take interpolation='nearest' and a "
+                "factor that earlier poolings have."
+            )
         distance //= factor
         # the last of `factor` copies stands that far to the right of its source
         return left + (factor - 1) * distance, right, distance
@@ -98,9 +103,10 @@ def _through(operation, axis, left, right, distance):
         moved = distance if axis == 0 else 0
         return left + moved, right + distance - moved, 2 * distance
     if isinstance(operation, layers.Layer) and not isinstance(operation, _POINTWISE):
-        raise ValueError(
+        raise NetworkError(
             f"The receptive field cannot be found. Received: layer {operation.name} of type "
-            f"{type(operation).__name__}, whose reach is not known."
+            f"{type(operation).__name__}, whose reach is not known. Predict without tiles, with "
+            "keras_model.predict."
         )
     return left, right, distance
 

@@ -17,4 +17,6 @@ def compiled(network: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
     def run(batch):
         return tf.cast(network(batch, training=False), tf.float32)
 
-    return lambda batch: run(batch).numpy()
+    # traced now: several threads may be the first to predict
+    traced = run.get_concrete_function()
+    return lambda batch: traced(tf.constant(batch, tf.float32)).numpy()

@@ -28,10 +28,10 @@ def parse_bytes(amount: int | float | str) -> int:
     >>> parse_bytes("1.5 GB"), parse_bytes("1GiB"), parse_bytes(1000)
     (1500000000, 1073741824, 1000)
     """
-    match = re.fullmatch(r"\s*([0-9.]+)\s*([A-Za-z]*)\s*", str(amount))
+    match = re.fullmatch(r"\s*([0-9.]+(?:e[+-]?[0-9]+)?)\s*([a-z]*)\s*", str(amount), re.I)
     try:
         found = int(float(match[1]) * _UNITS[match[2].upper()])
-    except (TypeError, KeyError, ValueError):
+    except (TypeError, KeyError, ValueError, OverflowError):
         found = 0
     if found <= 0:
         raise ConfigError(

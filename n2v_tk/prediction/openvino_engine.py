@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import threading
 from collections.abc import Callable
 
 import keras
@@ -37,8 +38,13 @@ def compiled_by_openvino(network: keras.Model) -> Callable[[np.ndarray], np.ndar
         _in_float32(network).export(path, format="openvino", verbose=False)
         model = core.compile_model(path, "CPU", {"INFERENCE_PRECISION_HINT": hint})
 
+    # a request works on one batch at a time
+    own = threading.local()
+
     def run(batch):
-        return np.array(next(iter(model([batch]).values())), np.float32)
+        if not hasattr(own, "request"):
+            own.request = model.create_infer_request()
+        return np.array(next(iter(own.request.infer([batch]).values())), np.float32)
 
     return run
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import math
+import threading
 import warnings
 from collections.abc import Callable, Sequence
 
@@ -17,6 +19,9 @@ from .tiling import Halo, plan_tiles, tile_sides_for
 # pixels of a tile, halo included: some 570 x 570, as fast as any on CPUs; volumes pay more for
 # halos
 TILE_PIXELS = {2: 5 * 2**16, 3: 2_700_000}
+# networks are built, copied and traced by one thread at a time: Keras keeps its names and
+# TensorFlow its graphs in state that threads share. What is built runs in any number of threads.
+BUILDING = threading.RLock()
 
 
 class Predictor:
@@ -47,8 +52,20 @@ class Predictor:
         self.network = network
         self.run_network = compiled(network, engine)
         self.halos = [Halo(left, right, divisor) for left, right in reach]
-        self.largest = budget or TILE_PIXELS[len(self.halos)]
+        # shared with what `for_one_call` gives: once memory ran out, all make smaller tiles
+        self._largest = [budget or TILE_PIXELS[len(self.halos)]]
         self.budget = self.largest
+
+    @property
+    def largest(self) -> int:
+        """Most pixels of a tile, where memory is not limited."""
+        return self._largest[0]
+
+    def for_one_call(self) -> Predictor:
+        """The same network with a memory limit of its own, whatever other threads ask for."""
+        predictor = copy.copy(self)
+        predictor.budget = self.largest
+        return predictor
 
     @property
     def n_channels_out(self) -> int:
@@ -91,7 +108,8 @@ class Predictor:
         """What a tile takes, about, per pixel of it."""
         divisor = self.halos[0].divisor
         side = -(-(64 if len(self.halos) == 2 else 16) // divisor) * divisor
-        return SCRATCH * activation_bytes(self.network, side)
+        with BUILDING:
+            return SCRATCH * activation_bytes(self.network, side)
 
     def __call__(
         self,
@@ -138,6 +156,8 @@ class Predictor:
             if not odd:
                 return self._tiled(stack, n_tiles)
             resizer = _reflection()
+        # it remembers the image it was used for
+        resizer = copy.copy(resizer)
         axes = "SZYXC" if stack.ndim == 5 else "SYXC"
         divide_by = (1, *(h.divisor for h in self.halos), 1)
         padded = resizer.before(stack, axes, divide_by)
@@ -159,7 +179,7 @@ class Predictor:
                     stacklevel=4,
                 )
                 tile_sides = smaller
-                self.budget = self.largest = math.prod(smaller)
+                self.budget = self._largest[0] = math.prod(smaller)
 
     def _halved(self, sides, tile_sides):
         tile_sides = [min(t, s) for t, s in zip(tile_sides, sides, strict=True)]
@@ -193,7 +213,14 @@ def compiled(network: keras.Model, engine: str = "keras") -> Callable[[np.ndarra
         from .compiled_tf import compiled as compiled_by_tensorflow
 
         return compiled_by_tensorflow(network)
-    return lambda batch: np.asarray(network.predict_on_batch(batch), np.float32)
+    running = threading.Lock()
+
+    def run(batch):
+        # what runs keeps its state in the network
+        with running:
+            return np.asarray(network.predict_on_batch(batch), np.float32)
+
+    return run
 
 
 def _reflection():

@@ -127,10 +127,11 @@ def check_n_tiles(n_tiles, axes: str) -> dict[str, int]:
         Axes of the image.
     """
     try:
-        counts = {axis: int(n) for axis, n in zip(axes, n_tiles, strict=True)}
-    except (TypeError, ValueError):
+        counts = {axis: _whole(n) for axis, n in zip(axes, n_tiles, strict=True)}
+    except (TypeError, ValueError, OverflowError):
         raise ConfigError(
-            f"n_tiles must hold one number per axis of the image ({axes}). Received: {n_tiles!r}. "
+            f"n_tiles must hold one number per axis of the image ({axes}), a whole one. Received: "
+            f"{n_tiles!r}. "
             f"E.g. {tuple(2 if a in 'YX' else 1 for a in axes)}."
         ) from None
     if any(n < 1 or (n > 1 and axis not in "ZYX") for axis, n in counts.items()):
@@ -139,6 +140,13 @@ def check_n_tiles(n_tiles, axes: str) -> dict[str, int]:
             f"Received: {tuple(n_tiles)} for axes {axes}."
         )
     return counts
+
+
+def _whole(number):
+    whole = int(number)
+    if whole != number:
+        raise ValueError
+    return whole
 
 
 def _plan_axis(side, tile_side, halo):

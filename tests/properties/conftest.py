@@ -1,0 +1,8 @@
+"""Few examples that are always the same, or with --hypothesis-profile=many new ones."""
+
+from hypothesis import HealthCheck, settings
+
+_SHARED = {"deadline": None, "suppress_health_check": list(HealthCheck), "print_blob": True}
+settings.register_profile("few", derandomize=True, database=None, max_examples=8, **_SHARED)
+settings.register_profile("many", max_examples=100, **_SHARED)
+settings.load_profile("few")
