@@ -218,7 +218,8 @@ def test_a_fit_goes_on_where_it_was(smooth, tmp_path):
     assert second.history == whole.history
     np.testing.assert_array_equal(second.image, whole.image)
     np.testing.assert_array_equal(second.current, whole.current)
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["config.json", "state.npz"]
+    names = [".training.lock", "config.json", "state.npz"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == names
     # it is done: nothing is computed again
     third = fit(smooth, iterations=40, stop="held_out", folder=tmp_path, resume=True)
     np.testing.assert_array_equal(third.image, whole.image)
