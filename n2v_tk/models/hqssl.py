@@ -294,7 +294,7 @@ class HQSSL(Denoiser):
             raise ConfigError(
                 "With noise_scope='image' every image has its level. Received: no image."
             )
-        img = np.asanyarray(img)
+        img = np.asanyarray(as_image(img))
         layout, _ = self.check(img, axes)
         image = layout.to_stack(img)[0]
         noisy = normalize(np.asarray(image), *self.fixed_scaling())

@@ -23,6 +23,7 @@ from ..training.state import settings_in
 from .base import Denoiser
 from .loading import class_of
 from .n2v import N2V
+from .predicting import as_image
 
 METHODS = {
     "n2v": N2VConfig,
@@ -128,7 +129,7 @@ def denoise(
     >>> clean.shape
     (64, 64)
     """
-    image = np.asanyarray(image)
+    image = np.asanyarray(as_image(image))
     axes = "YX" if axes is None and image.ndim == 2 else normalize_axes(axes, image.ndim)
     check_image(image)
     result_dtype(dtype, image.dtype)

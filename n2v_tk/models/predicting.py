@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from ..axes import StackLayout
-from ..errors import AxesError, ConfigError
+from ..errors import AxesError, ConfigError, ImageError
 from ..lazy import LazyArray
 from ..nets.forms import prediction_form
 from ..nets.receptive_field import receptive_field
@@ -405,4 +405,12 @@ def _check_helper(name, helper, verbs):
 
 def as_image(image) -> np.ndarray | LazyArray:
     """An array as it is, anything else as an array."""
-    return image if isinstance(image, LazyArray) else np.asanyarray(image)
+    if isinstance(image, LazyArray):
+        return image
+    try:
+        return np.asanyarray(image)
+    except (TypeError, ValueError) as error:
+        raise ImageError(
+            f"The image must be an array. Received: {type(image).__name__}: {error}. Make an array "
+            "of it first, all rows of one length."
+        ) from None
