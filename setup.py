@@ -60,6 +60,7 @@ setup(
         **EXTRAS,
         "test": [
             "pytest>=8",
+            "hypothesis>=6.100",
             "pytest-xdist>=3.5",
             "ruff>=0.6",
             "build",

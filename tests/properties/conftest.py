@@ -1,4 +1,7 @@
-"""Few examples that are always the same, or with --hypothesis-profile=many new ones."""
+"""Few examples that are always the same, or with --hypothesis-profile=many new ones.
+
+What these find is kept in .hypothesis and tried first the next time.
+"""
 
 from hypothesis import HealthCheck, settings
 
