@@ -26,13 +26,13 @@ SHOWN = ("tensorflow", "keras", "numpy", "csbdeep", "jax", "torch", "scikit-imag
 TESTS = [
     "tests/config", "tests/masking", "tests/prediction/test_tiling.py", "tests/test_axes.py",
     "tests/test_lazy.py", "tests/test_losses.py", "tests/test_normalization.py",
-    "tests/nets/test_forms.py", "tests/models/test_keras_file.py", "tests/models/test_n2v.py",
+    "tests/models/test_keras_file.py", "tests/models/test_n2v.py",
     "tests/cli/test_cli.py",
 ]  # fmt: skip
 # of the long ones
 SELECTION = (
     "(not test_n2v.py and not test_cli.py) "
-    "or (train_save_load_predict and n2v2-1-2) or two_trainings or test_train_predict_info"
+    "or (train_save_load_predict and n2v2-1-2) or test_train_predict_info"
 )
 TOOLS = ["pytest>=8", "psutil>=6", "hypothesis>=6.100", "zarr>=3"]
 
