@@ -11,7 +11,11 @@ from tiny import tiny_model
 
 from n2v_tk.lazy import LazyArray
 
-KINDS = ["2D", "channels", "3D", "probabilistic", "hqssl", "masked"]
+# each takes seconds to build
+LONG = [
+    pytest.param(kind, marks=pytest.mark.slow) for kind in ("channels", "probabilistic", "hqssl")
+]
+KINDS = ["2D", "3D", "masked", *LONG]
 DTYPES = ["?", "u1", "i1", "u2", ">u2", "i4", "u8", "f2", "f4", ">f4", "f8", "g"]
 _MODELS = {}
 
@@ -124,7 +128,7 @@ def test_tiles_and_memory_do_not_change_the_result(kind, data):
     assert tiled is not None or most != 2**40
 
 
-@pytest.mark.parametrize("kind", ["2D", "channels", "3D"])
+@pytest.mark.parametrize("kind", KINDS[:2])
 @given(data=st.data())
 def test_images_of_a_stack_are_denoised_one_by_one(kind, data):
     image, axes = data.draw(images(kind, extra=False))

@@ -51,8 +51,10 @@ def test_settings_are_kept_as_they_are_or_refused(config_class, data, tmp_path_f
     path = tmp_path_factory.getbasetemp() / "config.json"
     config.save(path)
     json.loads(path.read_text(), parse_constant=pytest.fail)
-    for again in (config_class.load(path), load_config(path.parent), config.model_copy(deep=True)):
-        assert again == config
+    assert config_class.load(path) == config
+    assert config.model_copy(deep=True) == config
+    if config_class is not DIPConfig:  # which has no models to be opened
+        assert load_config(path.parent) == config
     assert repr(config)
     assert config._repr_html_()
 
