@@ -25,6 +25,8 @@ PROTOCOLS = {
 }
 # (file, function): why it raises something else
 JUSTIFIED = {
+    ("archives.py", "_check_list"): "the archive says that it is damaged",
+    ("config/files.py", "parse_config"): "those who read it say which file it is",
     ("cli/app.py", "_version"): "typer's way to end",
     ("export/client.py", "_call"): "cannot be reached",
     ("io/ome_zarr.py", "_transforms"): "read_image says which store cannot be read",
@@ -65,11 +67,12 @@ def raised(node):
     return name if name is not None and name[0].isupper() else None
 
 
-def caught(name, tries):
-    """Whether a try around catches it, to say it better."""
+def caught(name, tries, groups):
+    """Whether a try around catches it, to say it better; `groups` are tuples of the file."""
     kind = getattr(builtins, name, None)
     for handler in (h for t in tries for h in t.handlers if h.type is not None):
-        several = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
+        caught = groups.get(ast.unparse(handler.type), handler.type)
+        several = caught.elts if isinstance(caught, ast.Tuple) else [caught]
         for one in several:
             other = getattr(builtins, ast.unparse(one), None)
             if kind is not None and isinstance(other, type) and issubclass(kind, other):
@@ -79,13 +82,16 @@ def caught(name, tries):
 
 def strangers(path):
     """Raises of a file that are neither of n2v_tk.errors nor of a protocol nor caught again."""
-    for node, around, tries in functions(ast.parse(path.read_text(encoding="utf-8"))):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    groups = {n.targets[0].id: n.value for n in tree.body
+              if isinstance(n, ast.Assign) and isinstance(n.targets[0], ast.Name)}  # fmt: skip
+    for node, around, tries in functions(tree):
         name = raised(node)
         if name is None or name in CLASSES or name in ("NotImplementedError", "SystemExit"):
             continue
         if any(name in PROTOCOLS.get(function, ()) for function in around):
             continue
-        if not caught(name, tries):
+        if not caught(name, tries, groups):
             yield name, node.lineno, around[-1] if around else ""
 
 
