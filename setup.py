@@ -48,7 +48,7 @@ setup(
         "numpy>=1.26",
         "h5py>=3.11",
         "filelock>=3.13",
-        "tifffile>=2023.2.3",
+        "tifffile>=2023.4.12",
         "imagecodecs>=2024.6.1",
         "matplotlib>=3.8",
         "pydantic>=2.7,<2.14",  # bioimageio.spec 0.5.12 breaks with 2.14
