@@ -16,6 +16,7 @@ import atheris
 
 with atheris.instrument_imports(include=["n2v_tk", "tifffile", "zipfile"]):
     from fuzz.targets import TARGETS
+    from n2v_tk.config import size
 
 from fuzz.seeds import MUTATE, SEEDS, WORDS
 
@@ -68,6 +69,8 @@ def main() -> None:
     """Fuzz until libFuzzer's time is up."""
     target, stats, findings, corpus, *options = sys.argv[1:]
     logging.disable(logging.CRITICAL)
+    # so that a network which is let pass keeps within the memory of the process
+    size.memory_total = lambda: 2**30
     watcher = Watcher(target, Path(stats), Path(findings))
     largest = 0
     for number, seed in enumerate(SEEDS[target]()):

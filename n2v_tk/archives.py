@@ -47,9 +47,11 @@ class Archive:
         self.path, self.what = Path(path), what
         try:
             if not stat.S_ISREG(os.stat(self.path).st_mode):
-                raise ValueError("not a regular file")
+                raise self._damaged("not a regular file")
             self._check_list()
             self._zip = zipfile.ZipFile(self.path)
+        except ModelFolderError:
+            raise
         except _FAULTS as error:
             raise self._damaged(error) from None
         self.names = frozenset(self._zip.namelist())
@@ -78,6 +80,10 @@ class Archive:
         except _FAULTS as error:
             raise self._damaged(error) from None
         return target
+
+    def size_of(self, name: str) -> int:
+        """Bytes of a member, unpacked."""
+        return self._checked(name, 2**63).file_size
 
     def size(self) -> int:
         """Bytes of all members, unpacked, each of which is within the limits."""
@@ -125,7 +131,7 @@ class Archive:
                         if record[:4] == b"PK\6\6":
                             size = max(size, int.from_bytes(record[40:48], "little"))
         if size > _LARGEST_LIST and size != 2**32 - 1:
-            raise ValueError(f"it lists its members in {amount(size)}")
+            raise self._damaged(f"it lists its members in {amount(size)}")
 
     def _damaged(self, error):
         reason = (str(error) or type(error).__name__).splitlines()[0]
@@ -155,5 +161,5 @@ def read_arrays(path: str | os.PathLike, what: str = "file of arrays") -> dict[s
     except _FAULTS as error:
         raise archive._damaged(error) from None
     if not all(isinstance(value, np.ndarray) for value in arrays.values()):
-        raise archive._damaged(ValueError("a member is no array"))
+        raise archive._damaged("a member is no array")
     return arrays

@@ -12,6 +12,7 @@ from ..archives import Archive
 from ..config.files import LARGEST_JSON, parse_config
 from ..config.reading import load_config, method_at
 from ..errors import ModelFolderError
+from ..machine import amount
 from ..training.checkpoints import load_weights
 from ..training.record import FILE as RECORD_FILE
 from ..training.record import TrainingRecord
@@ -28,6 +29,8 @@ _CLASSES = {
 _WEIGHTS_IN_KERAS_FILE = "model.weights.h5"
 # beside four bytes for each weight: names, and as much again for each moment of Adam
 _WEIGHT_BYTES, _ROOM = 16, 2**22
+# of float32; networks of fewer bytes are made at once
+_NUMBER, _LARGE = 4, 2**26
 
 
 def load_model(path: str | os.PathLike, **changes) -> Denoiser:
@@ -62,7 +65,9 @@ def load_model(path: str | os.PathLike, **changes) -> Denoiser:
     if path.is_dir():
         folder = path.resolve()
         return model_class(None, folder.name, folder.parent, **changes)
-    model = model_class(load_config(path, **changes), path.stem, basedir=None)
+    config = load_config(path, **changes)
+    _check_weights_are_there(config, path)
+    model = model_class(config, path.stem, basedir=None)
     _load_from_keras_file(model.keras_model, path)
     model.record = _record_in(path)
     model.loaded = True
@@ -73,6 +78,18 @@ def class_of(method: str) -> type[Denoiser]:
     """The class of the models of a method, e.g. `N2V` for 'n2v'."""
     module, name = _CLASSES[method]
     return getattr(import_module(module, __package__), name)
+
+
+def _check_weights_are_there(config, path):
+    """Refuse settings of a large network that the file has no weights for, before it is made."""
+    needed = _NUMBER * config.network_size().weights
+    with Archive(path, ".keras file") as archive:
+        there = archive.size_of(_WEIGHTS_IN_KERAS_FILE)
+    if needed > max(_LARGE, there):
+        raise ModelFolderError(
+            f"The file holds fewer weights than the network of its settings. Received: "
+            f"{amount(there)} in {path}, where {amount(needed)} are needed."
+        )
 
 
 def _load_from_keras_file(network, path):

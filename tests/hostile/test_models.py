@@ -119,6 +119,17 @@ def test_the_long_list_of_a_large_archive_is_found(tmp_path, monkeypatch):
         n2v_tk.load_model(path)
 
 
+def test_a_large_network_without_its_weights_is_not_made(kept, tmp_path, monkeypatch):
+    import keras
+
+    with zipfile.ZipFile(kept / "model.keras") as file:
+        settings = json.loads(file.read("n2v_tk.json")) | {"unet_n_first": 2000}
+    path = rewritten(kept, tmp_path / "x.keras", {"n2v_tk.json": json.dumps(settings)})
+    monkeypatch.setattr(keras, "Input", None)
+    with pytest.raises(ModelFolderError, match="fewer weights than the network"):
+        n2v_tk.load_model(path)
+
+
 def test_names_in_a_package_lead_nowhere(kept, tmp_path):
     place = tmp_path / "deep" / "place"
     place.mkdir(parents=True)
