@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import zipfile
 from pathlib import Path
 
 import numpy as np
 
+from ..archives import read_arrays
 from ..config.dip import DIPConfig
 from ..config.files import method_of, read_config
 from ..errors import ModelFolderError, OutputExistsError
@@ -87,13 +87,14 @@ class DIPFolder:
 
     def _read(self):
         try:
-            with np.load(self._state, allow_pickle=False) as file:
-                return dict(file)
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            state = read_arrays(self._state, "state of a fit")
+            if "fingerprint" not in state:
+                raise ModelFolderError(f"It lacks its fingerprint. Received: {self._state}.")
+        except ModelFolderError as error:
             raise ModelFolderError(
-                f"The state cannot be read; it may be damaged. Received: {self._state}: {error}. "
-                "Delete it to start anew."
+                f"The state cannot be read; it may be damaged. {error} Delete it to start anew."
             ) from error
+        return state
 
     def save(self, state: dict) -> None:
         """Write the state, under a temporary name first."""

@@ -86,7 +86,15 @@ class TrainingRecord:
 
 
 def _is_run(run):
-    return isinstance(run, dict) and isinstance(run.get("history"), dict)
+    history = run.get("history") if isinstance(run, dict) else None
+    return isinstance(history, dict) and all(map(_is_curve, history.values()))
+
+
+def _is_curve(values):
+    # JSON knows no infinity: None stands for what is not finite
+    return isinstance(values, list) and all(
+        v is None or (isinstance(v, int | float) and not isinstance(v, bool)) for v in values
+    )
 
 
 class KeepRecord(keras.callbacks.Callback):

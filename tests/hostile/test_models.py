@@ -251,6 +251,27 @@ def test_a_large_record_is_left_out(folder):
         assert n2v_tk.load_model(folder).record.runs == []
 
 
+@pytest.mark.parametrize("loss", [5, {"a": 1}, ["text"], [[1]], [True]])
+def test_a_record_of_no_numbers_is_left_out(folder, loss):
+    (folder / "training.json").write_text(json.dumps({"runs": [{"history": {"loss": loss}}]}))
+    with pytest.warns(UserWarning, match="record of the training is damaged"):
+        assert n2v_tk.load_model(folder).record.curves() == {}
+
+
+@pytest.mark.parametrize(
+    "arrays",
+    [{"x": np.zeros(2**22)}, {"x": np.zeros(3)}, {"fingerprint": np.array([{}], dtype=object)}],
+)
+def test_states_of_fits(tmp_path, arrays):
+    from n2v_tk.config import DIPConfig
+    from n2v_tk.models.dip_folder import DIPFolder
+
+    DIPConfig().save(tmp_path / "config.json")
+    np.savez_compressed(tmp_path / "state.npz", **arrays)
+    with pytest.raises(ModelFolderError, match=r"state cannot be read.*Delete it to start anew"):
+        DIPFolder(tmp_path, "fingerprint").read(DIPConfig(), resume=True)
+
+
 def test_a_link_in_the_way_of_writing_is_not_followed(tmp_path):
     precious = tmp_path / "precious"
     precious.write_text("mine")
