@@ -25,10 +25,8 @@ PROTOCOLS = {
 }
 # (file, function): why it raises something else
 JUSTIFIED = {
-    ("archives.py", "_check_list"): "the archive says that it is damaged",
     ("config/files.py", "parse_config"): "those who read it say which file it is",
     ("cli/app.py", "_version"): "typer's way to end",
-    ("config/files.py", "parse_config"): "its callers say which file is damaged",
     ("export/client.py", "_call"): "cannot be reached",
     ("io/ome_zarr.py", "_transforms"): "read_image says which store cannot be read",
     ("lazy.py", "_full_key"): "a part of __getitem__",

@@ -295,7 +295,7 @@ def train_model(
             say(console, "Training had ended already. Go on with more --epochs than it had.")
     except (KeyboardInterrupt, Terminated) as stopped:
         progress.close()
-        _explain_interrupt(console, model, rescue)
+        _explain_interrupt(console, model, rescue, resume)
         raise SystemExit(getattr(stopped, "code", 130)) from None
     finally:
         progress.close()
@@ -305,9 +305,9 @@ def _stacks(images, n_dim):
     return [StackLayout.of(i.data, i.axes, n_dim).to_stack(i.data) for i in images]
 
 
-def _explain_interrupt(console, model, folder):
+def _explain_interrupt(console, model, folder, resume):
     use = f"n2v-tk predict IN... -m {folder} -o OUT"
-    if not model.trained:
+    if not model.trained and not (resume and _is_model(folder)):
         console.print("Stopped before the first epoch ended; there is nothing to keep.")
         return
     how = f"go on training or use them:\n  n2v-tk train IN... -o {folder} --resume\n  {use}"
@@ -365,12 +365,16 @@ def say(console, text):
 
 
 def _check_model_folder(folder: Path, overwrite: bool) -> None:
-    if any(folder.glob("*.h5")) and not overwrite:
+    if _is_model(folder) and not overwrite:
         raise OutputExistsError(
             f"There is a model in the folder already. Received: {folder}. Choose another folder, "
             "or replace it with --overwrite."
         )
     check_writable(folder)
+
+
+def _is_model(folder):
+    return any(folder.glob("*.h5")) or (folder / "training_state.npz").exists()
 
 
 def _result_dtypes(images, targets, dtype):

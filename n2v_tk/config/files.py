@@ -63,6 +63,8 @@ def write_config(path: str | os.PathLike, data: dict[str, Any]) -> None:
         # a link of this name, in a folder from elsewhere, would be followed
         with open(temporary, "x", encoding="utf-8") as file:
             file.write(json.dumps(data, indent=1))
+            file.flush()
+            os.fsync(file.fileno())
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)

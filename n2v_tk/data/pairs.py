@@ -76,6 +76,8 @@ class PairDataWrapper(keras.utils.PyDataset):
         self.batch_size, self.length, self.augmenter = batch_size, length, augmenter
         self.seed = draw_seed() if seed is None else seed
         self.epoch, self.anneal_over = 0, anneal_over
+        # of this training: those before it are counted in `epoch`
+        self.first_epoch = 0
         self._sampler = PatchSampler(X, shape, allowed_symmetries(shape) if augment else ())
         self._inputs = ScaledImages(X, *scaling)
         self._targets = ScaledImages(Y, *target_scaling)
@@ -90,7 +92,8 @@ class PairDataWrapper(keras.utils.PyDataset):
         if self.augmenter is not None:
             x, y = self.augmenter(x, y)
         if self.anneal_over is not None:
-            done = (self.epoch * self.length + index) / max(1, self.anneal_over - 1)
+            made = (self.epoch - self.first_epoch) * self.length + index
+            done = made / max(1, self.anneal_over - 1)
             gamma = np.full((*y.shape[:-1], 1), 2 * max(0.0, 1 - done), np.float32)
             y = np.concatenate([y, gamma], axis=-1)
         return x, y

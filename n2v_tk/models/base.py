@@ -96,6 +96,7 @@ class Denoiser(Predicting, Training):
         self.callbacks: list[keras.callbacks.Callback] = []
         self._trainer: Trainer | None = None
         self._interrupted: TrainingState | None = None
+        self._stamp: int | None = None
         self._predictors: dict = {}
         self.loaded = False
         self.record = TrainingRecord()
@@ -177,8 +178,9 @@ class Denoiser(Predicting, Training):
     def save(self, path: str | os.PathLike) -> None:
         """Write the model into a folder of any name, or into one file if `path` ends in .keras.
 
-        The folder gets config.json, weights_best.h5 and weights_last.h5. The file is one that
-        `keras.saving.load_model` opens too. `n2v_tk.load_model` opens either.
+        The folder gets config.json, weights_best.h5 and weights_last.h5, both with the weights that
+        the model has now; the state of a training, if one is there, belongs to others and goes.
+        The file is one that `keras.saving.load_model` opens too. `n2v_tk.load_model` opens either.
 
         Raises
         ------
@@ -194,7 +196,13 @@ class Denoiser(Predicting, Training):
             self._save_as_file(Path(path))
         else:
             ModelFolder(path).save(self.config, self.keras_model)
-            self.record.save(path)
+            try:
+                self.record.save(path)
+            except OSError as error:
+                raise ModelFolderError(
+                    f"The record of the training cannot be written. Received: {path}: {error}. "
+                    "The model is there without it."
+                ) from error
 
     def _save_as_file(self, path):
         temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp.keras")

@@ -74,8 +74,14 @@ class DIPFolder:
 
     def claim(self, config: DIPConfig) -> None:
         """Make the folder and write config.json."""
-        self.path.mkdir(parents=True, exist_ok=True)
-        config.save(self.path / "config.json")
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            config.save(self.path / "config.json")
+        except OSError as error:
+            raise ModelFolderError(
+                f"The folder of the state cannot be written. Received: {self.path}: {error}. "
+                "Choose another."
+            ) from error
 
     def _refuse_model(self):
         config = self.path / "config.json"

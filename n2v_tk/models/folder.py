@@ -36,14 +36,18 @@ class ModelFolder:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise self._not_writable(error) from error
-        if not any(self.path.glob("*.h5")):
+        if not self.holds_model():
             self.write_config(config)
             return
         warnings.warn(
             f"There is a model in {self.path} already. It stays as it is until this one is "
-            "trained, which overwrites it.",
+            "trained, which overwrites it, or goes on with it (resume=True).",
             stacklevel=4,
         )
+
+    def holds_model(self) -> bool:
+        """Whether there are weights, in files of their own or in the state of a training."""
+        return any(self.path.glob("*.h5")) or (self.path / STATE_FILE).exists()
 
     def write_config(self, config: DenoiserConfig) -> None:
         """Write config.json."""
@@ -66,8 +70,14 @@ class ModelFolder:
             # weights of another model under the settings of this one would pass for it
             for old in (config.train_checkpoint, "weights_best.h5", "weights_last.h5", RECORD_FILE):
                 if old is not None:
-                    (self.path / old).unlink(missing_ok=True)
+                    self._remove(old)
             self.write_config(config)
+
+    def _remove(self, name):
+        try:
+            (self.path / name).unlink(missing_ok=True)
+        except OSError as error:
+            raise self._not_writable(error) from error
 
     def _has_settings(self, config):
         try:
@@ -83,7 +93,7 @@ class ModelFolder:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise self._not_writable(error) from error
-        (self.path / STATE_FILE).unlink(missing_ok=True)
+        self._remove(STATE_FILE)
         self.begin(config)
         for name in {config.train_checkpoint or "weights_best.h5", "weights_last.h5"}:
             save_weights(network, self.path / name)
@@ -99,6 +109,13 @@ class ModelFolder:
                 return
         state = TrainingState.load(self.path, 4 * network.count_params())
         if state is not None:
+            changed = state.changed(config.to_json())
+            if changed:
+                raise ModelFolderError(
+                    "A training of another model had just begun here when it was stopped. "
+                    f"Received: {self.path}, with other {', '.join(changed)} in {STATE_FILE} than "
+                    "in config.json. Go on with it (n2v-tk train IN... --resume)."
+                )
             # a training that was killed before it wrote them, or files that were removed
             best = state.best or state.last
             best = state.last if config.train_keep == "last" else best

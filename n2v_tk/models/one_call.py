@@ -16,6 +16,7 @@ from ..config.hqssl import HQSSLConfig
 from ..config.masked import MaskedDenoiserConfig, refuse_without_clean_images
 from ..config.n2n import N2NConfig
 from ..config.n2v import N2VConfig
+from ..config.reading import CONFIGS
 from ..data.patches import as_image_list, check_patch_fits, hold_out
 from ..errors import ConfigError, ImageError, ModelFolderError
 from ..normalization import check_image, result_dtype
@@ -270,6 +271,11 @@ def interrupted_model(folder: str | os.PathLike, method: str, **settings) -> Den
         raise ModelFolderError(
             f"A training goes on with its method. Received: {method!r} for {there!r} in {folder}. "
             "Leave the method out, or choose another folder."
+        )
+    if there not in CONFIGS:
+        raise ModelFolderError(
+            f"The training is of a method that this version does not know. Received: {there!r} in "
+            f"{folder}. Update n2v_tk."
         )
     folder = Path(folder).resolve()
     # the bars of structN2V are in the settings already

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 from contextlib import nullcontext
+from dataclasses import replace
 
 import keras
 import numpy as np
 
 from ..data.patches import as_image_list
-from ..errors import ConfigError, ImageError, ModelFolderError
+from ..errors import ConfigError, FolderInUseError, ImageError, ModelFolderError
 from ..normalization import check_image
 from ..training.devices import Devices
 from ..training.fit import Trainer
@@ -17,7 +18,7 @@ from ..training.locking import in_use
 from ..training.precision import resolve_precision
 from ..training.record import TrainingRecord
 from ..training.state import FILE as STATE_FILE
-from ..training.state import TrainingState
+from ..training.state import TrainingState, stamp
 from .shown import TrainingHistory
 
 # side of the picture that is shown while a model is trained, in pixels
@@ -134,7 +135,7 @@ class Training:
 
     def _take_up(self, resume):
         """Find the training to go on with: what it was drawn from becomes the model's."""
-        self._interrupted = None
+        self._interrupted = self._stamp = None
         if not resume:
             return
         if self.logdir is None:
@@ -143,6 +144,7 @@ class Training:
                 "resume=True, basedir=None. Give the model a folder, or leave resume out: train "
                 "goes on with the weights it has."
             )
+        self._stamp = stamp(self.logdir)
         state = TrainingState.load(self.logdir, 4 * self.keras_model.count_params())
         if state is None:
             if any(self.logdir.glob("*.h5")):
@@ -152,7 +154,9 @@ class Training:
                     "resume (--from), or choose another folder."
                 )
             return
-        changed = state.changed(self.config.to_json())
+        # what an older version did not know is as it is by default
+        known = type(self.config).from_json(state.settings, self.logdir).to_json()
+        changed = replace(state, settings=known).changed(self.config.to_json())
         had, wanted = state.settings.get("train_precision"), self.config.train_precision
         if wanted not in ("auto", had):
             changed.append("train_precision")
@@ -197,6 +201,11 @@ class Training:
             self.example = None
         state, self._interrupted = self._interrupted, None
         with nullcontext() if self.logdir is None else in_use(self.logdir):
+            if self._stamp is not None and stamp(self.logdir) != self._stamp:
+                raise FolderInUseError(
+                    f"Another training was at work in the folder meanwhile. Received: "
+                    f"{self.logdir}. Repeat this to go on from where it came to."
+                )
             history = self._trainer.fit(data, validation, epochs, steps, verbose, live, state)
         return TrainingHistory.of(history, live is not None)
 

@@ -115,6 +115,7 @@ class CountEpochs(keras.callbacks.Callback):
     def __init__(self, data, first: int = 0):
         super().__init__()
         self.data, self.first = data, first
+        data.first_epoch = first
 
     def on_epoch_begin(self, epoch, logs=None):
         self.data.epoch = self.first + epoch

@@ -60,9 +60,11 @@ class KeepFiles(keras.callbacks.Callback):
 
     def _forget(self):
         self._last: TrainingState | None = None
-        self._written = True
+        # epochs that the state on disk has, and those that all files have
+        self._state_of = self._all_of = 0
+        self._begun = False
         self._saved = -float("inf")
-        self._best = None
+        self._last_written = self._best_written = None
 
     def on_train_begin(self, logs=None):
         self._forget()
@@ -70,25 +72,45 @@ class KeepFiles(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         if self.folder is None or self.kept.diverged_at is not None:
             return
-        first = self._last is None
-        self._last, self._written = self.state(epoch + 1), False
+        self._last = self.state(epoch + 1)
         if time.monotonic() - self._saved >= 60 * self.minutes:
-            self.write_state()
-        if first and self.before_weights is not None:
-            self.before_weights()
-        self._write_weights(self.last_name, self.kept.last)
-        if self.kept.best is not None and self.kept.best is not self._best:
-            self._best = self.kept.best
-            self._write_weights(self.best_name, self._best)
-        self._write_record()
+            self._write_state()
+        self._write_the_rest()
 
-    def write_state(self) -> None:
-        """Write the state, if it was not written since the last epoch."""
-        if not self._written:
-            # once is enough where it fails
-            self._written = True
-            self._last.save(self.folder)
-            self._saved = time.monotonic()
+    def _write_state(self):
+        self._last.save(self.folder)
+        self._state_of, self._saved = self._last.epochs, time.monotonic()
+
+    def _write_the_rest(self):
+        if not self._begun and self.before_weights is not None:
+            self.before_weights()
+        self._begun = True
+        if self.kept.last is not self._last_written:
+            self._write_weights(self.last_name, self.kept.last)
+            self._last_written = self.kept.last
+        if self.kept.best is not None and self.kept.best is not self._best_written:
+            self._write_weights(self.best_name, self.kept.best)
+            self._best_written = self.kept.best
+        self._write_record()
+        self._all_of = self._last.epochs
+
+    def catch_up(self, state: TrainingState | None = None) -> None:
+        """Write what an interruption, or a state with nothing left to do, left unwritten."""
+        if self.folder is None:
+            return
+        if state is not None:
+            self._last, self._state_of = state, state.epochs
+        if self._last is None:
+            return
+        if self._state_of != self._last.epochs:
+            self._write_state()
+        if self._all_of != self._last.epochs:
+            self._write_the_rest()
+
+    @property
+    def epochs(self) -> int:
+        """Made and kept so far."""
+        return 0 if self._last is None else self._last.epochs
 
     def finish(self) -> None:
         """Write that nothing is left to do, although not all epochs were made."""

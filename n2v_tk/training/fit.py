@@ -73,7 +73,7 @@ class Trainer:
         self.kept = KeepWeights(network)
         self.record = TrainingRecord() if record is None else record
         facts = {"seed": seed, "precision": config.train_precision}
-        self._keep_record = KeepRecord(self.record, lambda: self.kept.last is not None, **facts)
+        self._keep_record = KeepRecord(self.record, self._is_good, **facts)
         self.callbacks = self._callbacks(folder)
         self.seed = seed
         self._files = KeepFiles(
@@ -179,9 +179,8 @@ class Trainer:
             # a schedule and an average belong to one training and start anew with the next, and
             # after a divergence the optimiser remembers what is not finite
             self._compile(steps=epochs * steps if scheduled else None)
-        done = 0 if state is None else state.epochs
         self._before = self._epochs_done if state is None else state.before
-        self._target, self._steps = epochs, steps
+        self._target, self._steps, self._validated = epochs, steps, validation is not None
         self._images = data.fingerprint()
         before = [CountEpochs(data, self._before)]
         optimizer = self.form.optimizer
@@ -198,8 +197,20 @@ class Trainer:
         if state is not None:
             self._restore(state)
             callbacks = [*callbacks, _GoOn(self, state)]
-            if done >= epochs or (state.finished and epochs <= state.target):
+            more_patience = state.settings.get("train_early_stop") != self.config.train_early_stop
+            stopped = state.finished and epochs <= state.target and not more_patience
+            if state.epochs >= epochs or stopped:
                 return self._nothing_left(state)
+        history = self._run(data, validation, callbacks, verbose, state)
+        if self.kept.diverged_at is not None:
+            raise self._diverged()
+        if any(getattr(c, "stopped_epoch", 0) for c in self.callbacks):
+            self._files.finish()
+        return history if state is None else _with_earlier(history, state)
+
+    def _run(self, data, validation, callbacks, verbose, state):
+        """Keras' loop, and order in what is kept however it ends."""
+        done = 0 if state is None else state.epochs
         batches = data
         if keras.backend.backend() == "tensorflow" and data.workers == 1:
             from .backend_tf import as_tf_dataset
@@ -208,7 +219,7 @@ class Trainer:
         try:
             history = self.form.fit(
                 batches,
-                epochs=epochs,
+                epochs=self._target,
                 initial_epoch=done,
                 validation_data=validation,
                 validation_batch_size=self.config.train_batch_size,
@@ -216,15 +227,22 @@ class Trainer:
                 shuffle=False,
                 verbose=verbose,
             )
-        finally:
+        except ModelFolderError:
+            # what cannot be written is not tried again
             self._bring_home()
-            self._files.write_state()
+            raise
+        except BaseException:
+            self._bring_home()
+            self._epochs_done = self._before + max(done, self._files.epochs)
+            self._files.catch_up()
+            raise
+        self._bring_home()
+        self._files.catch_up()
         self._epochs_done = self._before + done + len(history.epoch)
-        if self.kept.diverged_at is not None:
-            raise self._diverged()
-        if done + len(history.epoch) < epochs:
-            self._files.finish()
-        return history if state is None else _with_earlier(history, state)
+        return history
+
+    def _is_good(self):
+        return self.kept.last is not None and self.kept.diverged_at is None
 
     def _diverged(self):
         config, kept = self.config, self.kept
@@ -235,6 +253,9 @@ class Trainer:
         causes.append("single values far outside the range of the rest, such as hot pixels")
         if config.normalization == "none":
             causes.append("images that are not normalised")
+        rate = "train_learning_rate (--learning-rate)"
+        if not self._own_optimizer:
+            rate = "learning rate of your optimizer (prepare_for_training)"
         again = "train again"
         if self._files.folder is not None and kept.last is not None:
             again = "go on from there with resume=True (--resume)"
@@ -242,8 +263,7 @@ class Trainer:
             f"The loss {how} in epoch {kept.diverged_at}. Received: a loss of "
             f"{kept.diverged_loss:g}, train_learning_rate={config.train_learning_rate:g}, "
             f"train_precision={config.train_precision!r}. Likely causes: {'; '.join(causes)}. "
-            "The model has the weights of the last good epoch; set a lower "
-            f"train_learning_rate (--learning-rate) and {again}."
+            f"The model has the weights of the last good epoch; set a lower {rate} and {again}."
         )
 
     def _bring_home(self):
@@ -260,6 +280,7 @@ class Trainer:
             epochs=epochs,
             target=self._target,
             steps=self._steps,
+            validated=self._validated,
             before=self._before,
             finished=False,
             seed=self.seed,
@@ -280,6 +301,11 @@ class Trainer:
         return [v for v in self.form.variables if id(v) not in known]
 
     def _restore(self, state):
+        if state.validated != self._validated:
+            raise ModelFolderError(
+                "A training goes on with validation images if it was begun with some, else "
+                f"without. Received: {'some' if self._validated else 'none'}. Give what it had."
+            )
         if state.images != self._images:
             raise ModelFolderError(
                 "A training goes on with the same images only. Received: other images than it was "
@@ -292,14 +318,20 @@ class Trainer:
             )
         assign_all(self.form.weights, state.last, "network")
         assign_all(self._drawing(), state.drawing, "network")
-        assign_all(self.form.optimizer.variables, state.optimizer, "optimiser")
+        optimizer = self.form.optimizer
+        plain = self.config.train_schedule == "plateau" or not self._own_optimizer
+        own_rate = None if self._own_optimizer else _fixed_rate(optimizer)
+        assign_all(optimizer.variables, state.optimizer, "optimiser")
         had = state.settings.get("train_learning_rate")
         wanted = self.config.train_learning_rate
-        plain = self._own_optimizer and self.config.train_schedule == "plateau"
-        if plain and had and wanted != had:
-            optimizer = self.form.optimizer
+        if own_rate is not None:
+            # that of an optimiser of the user is the user's
+            optimizer.learning_rate = own_rate
+        elif self._own_optimizer and plain and had and wanted != had:
             optimizer.learning_rate = float(optimizer.learning_rate) * wanted / had
         self.seed = state.seed
+        if self.board is not None:
+            self.board.epochs_done = state.before + state.epochs
         self._take_over(state)
         self.network.set_weights(self.kept.last)
 
@@ -311,8 +343,18 @@ class Trainer:
 
     def _nothing_left(self, state):
         self._bring_home()
+        self._keep_record.go_on(state.run, again=False)
+        # an interruption may have come between the state and the weights
+        self._files.catch_up(state)
         self._epochs_done = state.before + state.epochs
         return _with_earlier(keras.callbacks.History(), state)
+
+
+def _fixed_rate(optimizer):
+    """Learning rate of an optimiser, None where a schedule gives it."""
+    inner = getattr(optimizer, "inner_optimizer", optimizer)
+    scheduled = keras.optimizers.schedules.LearningRateSchedule
+    return None if isinstance(inner._learning_rate, scheduled) else float(inner.learning_rate)
 
 
 class _GoOn(keras.callbacks.Callback):

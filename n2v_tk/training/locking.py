@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import getpass
 import json
 import os
 import platform
 import re
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from inspect import signature
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -19,6 +22,11 @@ from ..errors import FolderInUseError, ModelFolderError
 
 # temporary names of `replacing`, there and in n2v_tk.io
 _HALF_WRITTEN = re.compile(r"\..+\.\d+\.tmp(\.npz)?")
+# where the system knows no locks; a file in their place would outlive its process
+_NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)
+_HARD = {
+    name: False for name in ("fallback_to_soft",) if name in signature(FileLock.__init__).parameters
+}
 LOCK, OWNER = ".training.lock", ".training.owner.json"
 
 
@@ -35,6 +43,11 @@ def in_use(folder: str | os.PathLike) -> Iterator[None]:
     ------
     FolderInUseError
         If a training uses the folder.
+
+    Warns
+    -----
+    UserWarning
+        If the file system knows no locks.
     ModelFolderError
         If the folder cannot be written.
     """
@@ -42,14 +55,22 @@ def in_use(folder: str | os.PathLike) -> Iterator[None]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         # two models of one process are two trainings as well
-        lock = FileLock(folder / LOCK, timeout=0, is_singleton=False, thread_local=False)
+        lock = FileLock(folder / LOCK, timeout=0, is_singleton=False, thread_local=False, **_HARD)
         lock.acquire()
     except Timeout:
         raise FolderInUseError(
             f"The folder is in use by another training. Received: {folder}, in use by "
             f"{_owner(folder)}. Wait for it, stop it, or choose another folder."
         ) from None
-    except OSError as error:
+    except (OSError, NotImplementedError) as error:
+        if isinstance(error, NotImplementedError) or error.errno in _NO_LOCKS:
+            warnings.warn(
+                f"The file system knows no locks: nothing keeps a second training out of {folder}. "
+                "See to it that there is none.",
+                stacklevel=3,
+            )
+            yield
+            return
         raise ModelFolderError(
             f"The model folder cannot be written. Received: {folder}: {error}. Choose another, "
             "or basedir=None to keep the model in memory."
@@ -57,7 +78,8 @@ def in_use(folder: str | os.PathLike) -> Iterator[None]:
     try:
         for left in folder.iterdir():
             if _HALF_WRITTEN.fullmatch(left.name):
-                left.unlink(missing_ok=True)
+                with contextlib.suppress(OSError):
+                    left.unlink(missing_ok=True)
         # a message is all that would be missing
         with contextlib.suppress(OSError):
             (folder / OWNER).write_text(json.dumps(_ourselves()), encoding="utf-8")

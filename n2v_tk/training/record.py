@@ -125,11 +125,12 @@ class KeepRecord(keras.callbacks.Callback):
             "history": {},
         }
 
-    def go_on(self, run: dict[str, Any]) -> None:
-        """Go on with the record of a training that was interrupted."""
-        self._started -= run.get("seconds", 0.0)
+    def go_on(self, run: dict[str, Any], again: bool = True) -> None:
+        """Go on with the record of a training that was interrupted, `again` to train."""
         self.run = copy.deepcopy(run)
-        self.run["interruptions"] = run.get("interruptions", 0) + 1
+        if again:
+            self._started -= run.get("seconds", 0.0)
+            self.run["interruptions"] = run.get("interruptions", 0) + 1
         # what was written of it, perhaps of an epoch that is made again
         runs = self.record.runs
         if runs and runs[-1].get("started") == run.get("started"):

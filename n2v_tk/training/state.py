@@ -25,6 +25,7 @@ MAY_DIFFER = {
 _REMEMBERED = {
     "ReduceLROnPlateau": ("best", "wait", "cooldown_counter"),
     "EarlyStopping": ("best", "wait", "best_epoch", "stopped_epoch"),
+    "ModelCheckpoint": ("best",),
     "SwapEMAWeights": ("_ema_weights_in_model",),
 }
 _ARRAYS = ("last", "best", "optimizer", "drawing")
@@ -44,6 +45,8 @@ class TrainingState:
         To be made, as asked for.
     steps : int
         Per epoch.
+    validated : bool
+        Whether there were validation images.
     before : int
         Epochs of trainings before this one, which count in what is drawn.
     finished : bool
@@ -70,6 +73,7 @@ class TrainingState:
     epochs: int
     target: int
     steps: int
+    validated: bool
     before: int
     finished: bool
     seed: int
@@ -151,6 +155,14 @@ class TrainingState:
         # a file of another version of n2v_tk says so, and is no other setting
         names = {n for n in names if not n.startswith("n2v_tk_")}
         return sorted(n for n in names if self.settings.get(n) != settings.get(n))
+
+
+def stamp(folder: str | os.PathLike) -> int:
+    """When the state in a folder was written, in nanoseconds; 0 where there is none."""
+    try:
+        return (Path(folder) / FILE).stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def settings_in(folder: str | os.PathLike) -> dict[str, Any] | None:

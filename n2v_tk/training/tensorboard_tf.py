@@ -70,8 +70,10 @@ class TensorBoard(keras.callbacks.Callback):
             run = "validation" if name.startswith("val_") else "train"
             with self._writer(run).as_default(step=self.epochs_done):
                 tf.summary.scalar(f"epoch_{name.removeprefix('val_')}", float(value))
-        if epoch + 1 == self._due:
-            self._due, self._next = self._next, self._due + self._next
+        if epoch + 1 >= self._due:
+            # a training that goes on begins late
+            while epoch + 1 >= self._due:
+                self._due, self._next = self._next, self._due + self._next
             self._show()
         for writer in self._writers.values():
             writer.flush()

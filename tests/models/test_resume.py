@@ -236,3 +236,94 @@ def test_what_is_held_out_is_the_same_when_a_training_goes_on(noisy, tmp_path, m
     for again in seen[1:]:
         for a, b in zip(seen[0][0] + seen[0][1], again[0] + again[1], strict=True):
             np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.filterwarnings("ignore:There is a model in")
+def test_weights_that_a_kill_left_behind_the_state_are_written(noisy, tmp_path, interrupted):
+    """Also where nothing is left to train."""
+    model, data = n2v(noisy, tmp_path)
+    model.train(*data, verbose=0, resume=True)
+    expected = model.keras_model.get_weights()
+    record = TrainingRecord.load(interrupted).runs
+    for path in [*interrupted.glob("*.h5"), interrupted / "training.json"]:
+        path.unlink()
+    again, data = n2v(noisy, tmp_path)
+    again.train(*data, verbose=0, resume=True)
+    again.load_weights()
+    for a, b in zip(expected, again.keras_model.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert (interrupted / "weights_last.h5").exists()
+    assert TrainingRecord.load(interrupted).runs == record
+
+
+@pytest.mark.filterwarnings("ignore:There is a model in")
+def test_a_state_is_no_model_under_other_settings(noisy, tmp_path, interrupted):
+    for path in interrupted.glob("*.h5"):
+        path.unlink()
+    before = (interrupted / "config.json").read_bytes()
+    other, _ = n2v(noisy, tmp_path, n2v_perc_pix=5.0)
+    assert (interrupted / "config.json").read_bytes() == before
+    other.config.save(interrupted / "config.json")
+    with pytest.raises(ModelFolderError, match=r"other n2v_perc_pix in training_state\.npz"):
+        load_model(interrupted)
+
+
+@pytest.mark.filterwarnings("ignore:There is a model in")
+def test_more_that_cannot_be_gone_on_with(noisy, tmp_path, interrupted):
+    model, data = n2v(noisy, tmp_path)
+    with pytest.raises(ModelFolderError, match="with validation images if it was begun with"):
+        model.train(data[0], verbose=0, resume=True)
+    loaded = load_model(interrupted)
+    others = data[0].copy()
+    others[2] += 1
+    with pytest.raises(ModelFolderError, match="other images"):
+        loaded.train(others, data[1], verbose=0, resume=True)
+    model, data = n2v(noisy, tmp_path)
+    model._take_up(True)
+    model._take_up = lambda resume: None
+    os.utime(interrupted / FILE)
+    with pytest.raises(FolderInUseError, match="meanwhile"):
+        model.train(*data, verbose=0, resume=True)
+
+
+@pytest.mark.filterwarnings("ignore:There is a model in")
+def test_a_state_of_a_version_that_knew_fewer_settings(noisy, tmp_path, interrupted):
+    state = TrainingState.load(interrupted, 10**7)
+    del state.settings["train_ramps"]
+    state.save(interrupted)
+    model, data = n2v(noisy, tmp_path)
+    assert model.train(*data, verbose=0, resume=True).epoch == [0, 1, 2, 3]
+
+
+def test_an_interruption_while_files_are_written(noisy, tmp_path, monkeypatch):
+    """The epoch that ended counts."""
+    model, data = n2v(noisy, tmp_path)
+    saved = TrainingState.save
+
+    def interrupted_once(self, folder):
+        if self.epochs == 2:
+            monkeypatch.setattr(TrainingState, "save", saved)
+            raise KeyboardInterrupt
+        saved(self, folder)
+
+    monkeypatch.setattr(TrainingState, "save", interrupted_once)
+    with pytest.raises(KeyboardInterrupt):
+        model.train(*data, verbose=0)
+    assert TrainingState.load(model.logdir, 10**7).epochs == 2
+    in_memory = model.keras_model.get_weights()
+    for a, b in zip(in_memory, load_model(model.logdir).keras_model.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.filterwarnings("ignore:There is a model in")
+def test_a_training_that_a_callback_ended_goes_on(noisy, tmp_path):
+    class Enough(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            self.model.stop_training = True
+
+    model, data = n2v(noisy, tmp_path)
+    model.prepare_for_training()
+    model.callbacks.append(Enough())
+    assert model.train(*data, verbose=0).epoch == [0]
+    model.callbacks.pop()
+    assert model.train(*data, epochs=2, verbose=0, resume=True).epoch == [0, 1]

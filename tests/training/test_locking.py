@@ -1,3 +1,4 @@
+import errno
 import json
 import subprocess
 import sys
@@ -71,3 +72,15 @@ def test_an_error_within_frees_the_folder(tmp_path):
     for _ in range(2):
         with pytest.raises(KeyError), in_use(tmp_path):
             raise KeyError(time.time())
+
+
+def test_a_file_system_without_locks(tmp_path, monkeypatch):
+    from n2v_tk.training import locking
+
+    class Lock(locking.FileLock):
+        def acquire(self, *arguments, **options):
+            raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(locking, "FileLock", Lock)
+    with pytest.warns(UserWarning, match="knows no locks"), in_use(tmp_path):
+        pass

@@ -18,8 +18,8 @@ from n2v_tk.training.state import (
 
 def state(**changes):
     facts = {
-        "epochs": 2, "target": 5, "steps": 3, "before": 0, "finished": False, "seed": 7,
-        "images": "x",
+        "epochs": 2, "target": 5, "steps": 3, "validated": True, "before": 0, "finished": False,
+        "seed": 7, "images": "x",
         "settings": {"unet_n_first": 4, "train_epochs": 5}, "run": {"history": {"loss": [1.0]}},
         "callbacks": [], "best_loss": 0.5, "last": [np.ones((2, 3), np.float32)], "best": None,
         "optimizer": [np.array(3)], "drawing": [np.array([1, 2], np.uint32)],
