@@ -143,10 +143,9 @@ def denoise(
 
 
 @command(
-    "n2v-tk train folder -o my_model --method n2v2",
+    "n2v-tk train folder -o my_model --method n2v2 --resume",
     "n2v-tk train a --pairs b --method n2n -o my_model",
     "n2v-tk train new_images -o fine_tuned --from old_model",
-    "n2v-tk train folder -o my_model --resume",
 )
 def train(
     inputs: Inputs,

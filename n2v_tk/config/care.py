@@ -40,6 +40,7 @@ class CAREConfig(UNetConfig):
 
     Examples
     --------
+    >>> import numpy as np
     >>> X = np.zeros((8, 64, 64, 1))
     >>> CAREConfig(X, np.zeros((8, 64, 64, 2))).n_channel_out
     2

@@ -88,6 +88,7 @@ def test_repeated_looks(trained, tmp_path, rng):
     assert not (tmp_path / "b.html").exists()
 
 
+@pytest.mark.slow
 def test_colours_and_volumes(tmp_path, rng):
     for axes, shape, patch in (("YXC", (96, 100, 3), (32, 32)), ("ZYX", (20, 64, 64), (8, 32, 32))):
         clean = np.full(shape, 100.0)

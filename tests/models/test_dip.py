@@ -30,6 +30,7 @@ def fit(image, axes="YX", **settings):
     return DeepImagePrior(DIPConfig(**{**SMALL, **settings})).fit(image, axes, **given)
 
 
+@pytest.mark.slow
 def test_structure_is_fitted_long_before_noise(rng, smooth):
     """Ulyanov et al., figure 2: the same pixels, shuffled, are much harder to fit."""
     shuffled = rng.permutation(smooth.ravel()).reshape(64, 64)
@@ -88,6 +89,7 @@ def test_the_input_stays_and_without_noise_the_forward_pass_repeats(smooth):
     assert 0 <= inputs[0].min() < inputs[0].max() <= 0.1
 
 
+@pytest.mark.slow
 def test_steps_do_not_depend_on_how_often_one_looks(smooth):
     ends = [fit(smooth, iterations=21, check_every=n).current for n in (7, 10, 100)]
     np.testing.assert_array_equal(ends[0], ends[1])
@@ -245,6 +247,7 @@ def test_a_folder_with_a_model_stays_as_it_is(smooth, tmp_path):
     assert (tmp_path / "config.json").read_text() == '{"n2v_tk_method": "n2v"}'
 
 
+@pytest.mark.slow
 def test_a_caller_who_stopped_may_go_on(smooth, tmp_path):
     first = fit(smooth, iterations=40, folder=tmp_path, on_look=lambda progress: True)
     assert (first.stopped_by, first.history["iteration"]) == ("caller", [10])

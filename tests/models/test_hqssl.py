@@ -260,7 +260,10 @@ def test_formats_that_cannot_hold_it(rng, tmp_path):
             model.export(kind, tmp_path / name)
 
 
-@pytest.mark.parametrize("settings", [{"noise_level": 10.0}, {"noise_scope": "image"}])
+@pytest.mark.parametrize(
+    "settings",
+    [{"noise_level": 10.0}, pytest.param({"noise_scope": "image"}, marks=pytest.mark.slow)],
+)
 def test_serving_gives_the_posterior(settings, rng, tmp_path):
     tf = pytest.importorskip("tensorflow")
     X = rng.normal(100, 10, (1, 64, 64, 1)).astype("float32")

@@ -43,6 +43,7 @@ def test_pure_noise_cannot_be_predicted(manipulator):
     assert loss == pytest.approx(1, abs=0.03)
 
 
+@pytest.mark.slow
 def test_lines_are_learned_unless_they_are_hidden():
     """Noise that is the same along a row is copied by N2V and removed by structN2V."""
     rng = np.random.default_rng(0)

@@ -107,6 +107,7 @@ def interrupted(stopped, tmp_path):
     return Path(shutil.copytree(stopped, tmp_path / "model"))
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:There is a model in")
 def test_a_training_that_ended_is_not_made_again_and_can_be_made_longer(
     noisy, tmp_path, interrupted
@@ -286,6 +287,7 @@ def test_more_that_cannot_be_gone_on_with(noisy, tmp_path, interrupted):
         model.train(*data, verbose=0, resume=True)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:There is a model in")
 def test_a_state_of_a_version_that_knew_fewer_settings(noisy, tmp_path, interrupted):
     state = TrainingState.load(interrupted, 10**7)
@@ -315,6 +317,7 @@ def test_an_interruption_while_files_are_written(noisy, tmp_path, monkeypatch):
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:There is a model in")
 def test_a_training_that_a_callback_ended_goes_on(noisy, tmp_path):
     class Enough(keras.callbacks.Callback):
