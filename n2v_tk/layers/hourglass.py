@@ -45,6 +45,23 @@ class ReflectionPadding(layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package="n2v_tk")
+class PictureNormalization(layers.BatchNormalization):
+    """Batch normalisation by the statistics of the batch, in inference as in training.
+
+    The one picture that is fitted is the batch, so what the stock layer remembers of earlier
+    batches never counts; its variables are kept.
+
+    Parameters
+    ----------
+    **kwargs
+        Those of `keras.layers.BatchNormalization`.
+    """
+
+    def call(self, inputs, training=None, mask=None):
+        return super().call(inputs, training=True, mask=mask)
+
+
+@keras.saving.register_keras_serializable(package="n2v_tk")
 class LinearUpSampling(layers.Layer):
     """Doubles the sides of an image or volume by linear interpolation between pixel centres."""
 

@@ -7,7 +7,12 @@ from collections.abc import Sequence
 import keras
 from keras import initializers, layers
 
-from ..layers.hourglass import ConcatenateMiddles, LinearUpSampling, ReflectionPadding
+from ..layers.hourglass import (
+    ConcatenateMiddles,
+    LinearUpSampling,
+    PictureNormalization,
+    ReflectionPadding,
+)
 
 _CONVOLUTION = {2: layers.Conv2D, 3: layers.Conv3D}
 _NEAREST = {2: layers.UpSampling2D, 3: layers.UpSampling3D}
@@ -115,8 +120,7 @@ class _Blocks:
         return layers.LeakyReLU(0.2, name=f"{name}_leaky")(x)
 
     def normalize(self, x, name):
-        # one image is the batch, and its own statistics are used in any case
-        return layers.BatchNormalization(epsilon=1e-5, name=f"{name}_norm")(x, training=True)
+        return PictureNormalization(epsilon=1e-5, name=f"{name}_norm")(x)
 
 
 def _start():
