@@ -86,8 +86,8 @@ class Archive:
         return self._checked(name, 2**63).file_size
 
     def size(self) -> int:
-        """Bytes of all members, unpacked, each of which is within the limits."""
-        return sum(self._checked(name, 2**63).file_size for name in self.names)
+        """Bytes of all members, unpacked."""
+        return sum(self._zip.getinfo(name).file_size for name in self.names)
 
     def _checked(self, name, most):
         try:
@@ -140,16 +140,25 @@ class Archive:
         )
 
 
-def read_arrays(path: str | os.PathLike, what: str = "file of arrays") -> dict[str, np.ndarray]:
-    """The arrays in an .npz file, read without pickle.
+def read_arrays(
+    path: str | os.PathLike, what: str = "file of arrays", most: int | None = None
+) -> dict[str, np.ndarray]:
+    """The arrays in an .npz file, of at most so many bytes, read without pickle.
 
     Raises
     ------
     ModelFolderError
-        If the file is damaged, holds objects, or takes more memory than there is.
+        If the file is damaged, holds objects, or takes more memory than there is or than `most`.
     """
     with Archive(path, what) as archive:
         size, there = archive.size(), memory_available()
+        if most is not None and size > most:
+            raise ModelFolderError(
+                f"The {what} is more than the model can have. Received: {amount(size)} in {path} "
+                f"for at most {amount(most)}."
+            )
+        for name in archive.names:
+            archive.size_of(name)
         if size > there:
             raise ModelFolderError(
                 f"The {what} takes more memory than there is. Received: {amount(size)} in {path} "

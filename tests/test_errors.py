@@ -32,7 +32,7 @@ JUSTIFIED = {
     ("lazy.py", "_full_key"): "a part of __getitem__",
     ("legacy/modules.py", "get"): "a module's __getattr__",
     ("prediction/tiling.py", "_whole"): "check_n_tiles says what was received",
-    ("training/stopping.py", "stop"): "KeyboardInterrupt that knows its signal",
+    ("training/stopping.py", "stop"): "a SystemExit that knows its signal",
     ("training/state.py", "_check"): "load says which file is damaged",
     ("models/large.py", "*"): "UnwrittenError tells failed writes from failed reads, within",
     (

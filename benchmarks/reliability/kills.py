@@ -16,7 +16,7 @@ from n2v_tk.errors import ModelFolderError
 from ..work import train_slowly
 
 HEADER = ["what", "count"]
-# what the disk takes for a file, so that most kills come while one is written
+# what the disk takes for a file, so that some kills come while one is written
 PAUSE = 0.3
 
 

@@ -13,7 +13,7 @@ import warnings
 import numpy as np
 
 from n2v_tk import N2V, N2VConfig
-from n2v_tk.training import checkpoints
+from n2v_tk.config import files
 
 
 class SlowDisk:
@@ -55,7 +55,7 @@ def train(folder):
 
 
 if __name__ == "__main__":
-    checkpoints.os = SlowDisk(float(sys.argv[2]) if len(sys.argv) > 2 else 0.0)
+    files.os = SlowDisk(float(sys.argv[2]) if len(sys.argv) > 2 else 0.0)
     print("begins", flush=True)
     train(sys.argv[1])
     print("ended", flush=True)

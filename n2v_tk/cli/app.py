@@ -17,9 +17,9 @@ from . import dip_options as of_dip
 from . import evaluate_options as of_evaluate
 from . import export_options as of_export
 from . import predict_options as of_predict
+from . import train_options as of_train
 from .failing import report_error
 from .options import (
-    OF_A_METHOD,
     Axes,
     Device,
     Devices,
@@ -27,7 +27,6 @@ from .options import (
     Dtype,
     Epochs,
     Inputs,
-    LearningRate,
     Method,
     NoiseLevel,
     NoiseModel,
@@ -132,8 +131,9 @@ def denoise(
 ):
     """Train on noisy images and write them denoised."""
     from . import commands
+    from .training import training_options
 
-    training = commands.training_options(
+    training = training_options(
         method, epochs, steps, seed, dim, patch, struct_axis, struct_length,
         noise_model=noise_model, noise_level=noise_level, devices=devices,
     )  # fmt: skip
@@ -149,14 +149,12 @@ def denoise(
 )
 def train(
     inputs: Inputs,
-    output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="FOLDER", help="Model folder to write.")
-    ],
+    output: of_train.Output,
     axes: Axes = None,
     method: Method = "n2v",
     epochs: Epochs = None,
     steps: Steps = None,
-    learning_rate: LearningRate = None,
+    learning_rate: of_train.LearningRate = None,
     seed: Seed = None,
     dim: Dimensions = None,
     patch: Patch = None,
@@ -164,38 +162,18 @@ def train(
     struct_length: StructLength = 11,
     noise_model: NoiseModel = None,
     noise_level: NoiseLevel = None,
-    pairs: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="IMAGES",
-            rich_help_panel=OF_A_METHOD,
-            help="n2n: images of the same scenes, in the same order; may be repeated.",
-        ),
-    ] = None,
-    source: Annotated[
-        Path | None,
-        typer.Option(
-            "--from",
-            metavar="MODEL",
-            help="Go on from this model (also of n2v): fine-tune its weights.",
-        ),
-    ] = None,
-    resume: Annotated[
-        bool,
-        typer.Option(
-            "--resume",
-            help="Go on with the training that was interrupted in the folder; start where there "
-            "is none. Settings come from the folder, except --epochs and --learning-rate.",
-        ),
-    ] = False,
+    pairs: of_train.Pairs = None,
+    source: of_train.Source = None,
+    resume: of_train.Resume = False,
     device: Device = None,
     devices: Devices = None,
     overwrite: Overwrite = False,
 ):
     """Train a model on noisy images and keep it in a folder."""
     from . import commands
+    from .training import training_options
 
-    training = commands.training_options(
+    training = training_options(
         method, epochs, steps, seed, dim, patch, struct_axis, struct_length, source, noise_model,
         noise_level, devices, learning_rate,
     )  # fmt: skip

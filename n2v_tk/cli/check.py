@@ -10,8 +10,8 @@ from rich.console import Console
 
 from ..errors import ConfigError
 from ..io import SUFFIXES, check_output, read_image, replacing
-from .commands import say
 from .files import find_inputs
+from .text import say
 
 
 def run(

@@ -3,56 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
-
-from ..axes import StackLayout
+from ..config.files import holds_model
 from ..config.masked import refuse_without_clean_images
-from ..errors import ConfigError, ImageError, N2VTKError, OutputExistsError
-from ..io import Image, check_format, check_writable, read_image, write_image
-from ..lazy import LazyArray
-from ..normalization import check_image, result_dtype
+from ..errors import ConfigError, N2VTKError, OutputExistsError
+from ..io import check_format, check_writable, read_image, write_image
+from ..normalization import result_dtype
 from .device import start_backend
 from .files import find_inputs, plan_outputs, read_all
-
-
-def training_options(
-    method, epochs, steps, seed, dim, patch, struct_axis, struct_length, source=None,
-    noise_model=None, noise_level=None, devices=None, learning_rate=None,
-) -> dict:  # fmt: skip
-    """Method or old model, dimensions and settings from the options of the commands."""
-    if source is not None and method != "n2v":
-        raise ConfigError(
-            f"A model that is trained further keeps its method. Received: --method {method} with "
-            f"--from {source}. Leave one of them out."
-        )
-    if method != "hqssl" and (noise_model or noise_level):
-        raise ConfigError(
-            f"--noise-model and --noise-level are for --method hqssl. Received: --method {method}."
-        )
-    own_patch = method in ("hqssl", "n2n", "masked")
-    patch_setting = "train_patch_shape" if own_patch else "n2v_patch_shape"
-    settings = {
-        "train_epochs": epochs,
-        "train_steps_per_epoch": steps,
-        "train_seed": seed,
-        "train_learning_rate": learning_rate,
-        patch_setting: None if patch is None else numbers(patch, "--patch"),
-        "noise_model": noise_model,
-        "noise_level": _level(noise_level),
-    }
-    settings = {name: value for name, value in settings.items() if value is not None}
-    if method == "structn2v":
-        settings |= {"axis": struct_axis, "length": struct_length}
-    return {
-        "method": method,
-        "n_dim": dim,
-        "settings": settings,
-        "source": source,
-        "devices": devices,
-    }
+from .text import numbers, say
+from .training import free_folder, make_model, refuse_single_frames, train_model
 
 
 def denoise(
@@ -100,7 +61,7 @@ def train(
             )
         targets = read_all(target_paths, axes)
     elif training["method"] == "n2n":
-        _refuse_single_frames(images)
+        refuse_single_frames(images)
     if resume and overwrite:
         raise ConfigError(
             "A training is gone on with, or replaced. Received: --resume and --overwrite. Leave "
@@ -238,85 +199,6 @@ def convert(console, source: Path, target: Path, overwrite: bool) -> None:
     say(console, f"The model is in {target}. Use it: n2v-tk predict IN... -m {target} -o OUT")
 
 
-def make_model(images: Sequence[Image], training, folder, device, resume=False):
-    """An untrained model for checked images, in `folder` or in memory, or one to go on with."""
-    for image in images:
-        # stores are gone through once, for their statistics
-        check_image(image.data, look=not isinstance(image.data, LazyArray))
-    start_backend(device)
-    from ..models.loading import load_model
-    from ..models.one_call import choose_n_dim, go_on_with, interrupted_model, new_model
-
-    if resume:
-        model = interrupted_model(folder, training["method"], **training["settings"])
-        if model is not None:
-            return model
-    if training["source"] is not None:
-        old = load_model(training["source"])
-        n_dim = old.config.n_dim
-        if training["n_dim"] not in (None, n_dim):
-            raise ConfigError(
-                f"A model that is trained further keeps its dimensions. Received: --dim "
-                f"{training['n_dim']} for a {n_dim}D model. Leave --dim out."
-            )
-        return go_on_with(old, _stacks(images, n_dim), folder, **training["settings"])
-    shapes = [(i.data.shape, i.axes) for i in images]
-    n_dim = training["n_dim"] or choose_n_dim(shapes, training["method"])
-    return new_model(_stacks(images, n_dim), training["method"], folder, **training["settings"])
-
-
-def train_model(
-    console: Console,
-    model,
-    images: Sequence[Image],
-    rescue: Path,
-    pairs: Sequence[Image] | None = None,
-    devices: int | None = None,
-    resume: bool = False,
-) -> None:
-    """Train with a progress line; on Ctrl-C or SIGTERM say what is kept and how to go on."""
-    from ..models.one_call import train_with_validation
-    from ..training.stopping import Terminated
-    from .progress import TrainingProgress
-
-    config = model.config
-    model.prepare_for_training(devices=devices)
-    progress = TrainingProgress(console, config.train_epochs, config.train_steps_per_epoch)
-    model.callbacks.append(progress)
-    console.print(
-        f"Training on {len(images)} image(s), {config.training_steps} steps, patches of "
-        f"{' × '.join(str(s) for s in config.patch_shape)}, {config.train_precision}.",
-        highlight=False,
-    )
-    try:
-        stacks = [None if i is None else _stacks(i, config.n_dim) for i in (images, pairs)]
-        train_with_validation(model, stacks[0], verbose=0, pairs=stacks[1], resume=resume)
-        if not progress.began:
-            say(console, "Training had ended already. Go on with more --epochs than it had.")
-    except (KeyboardInterrupt, Terminated) as stopped:
-        progress.close()
-        _explain_interrupt(console, model, rescue, resume)
-        raise SystemExit(getattr(stopped, "code", 130)) from None
-    finally:
-        progress.close()
-
-
-def _stacks(images, n_dim):
-    return [StackLayout.of(i.data, i.axes, n_dim).to_stack(i.data) for i in images]
-
-
-def _explain_interrupt(console, model, folder, resume):
-    use = f"n2v-tk predict IN... -m {folder} -o OUT"
-    if not model.trained and not (resume and _is_model(folder)):
-        console.print("Stopped before the first epoch ended; there is nothing to keep.")
-        return
-    how = f"go on training or use them:\n  n2v-tk train IN... -o {folder} --resume\n  {use}"
-    if model.logdir is None:
-        model.save(folder)
-        how = f"go on with them:\n  {use}"
-    say(console, f"Stopped. The best weights so far are in {folder}; {how}")
-
-
 def _refuse_for_server(**options):
     given = [name for name, value in options.items() if value]
     if given:
@@ -339,42 +221,13 @@ def _write_predictions(console, model, images, targets, dtypes, overwrite, **opt
         say(console, f"{target}  ({time.monotonic() - started:.1f} s)")
 
 
-def _refuse_single_frames(images):
-    for image in images:
-        layout = StackLayout.of(image.data, image.axes, 2)
-        if all(layout.length(axis) == 1 for axis in layout.sample_axes):
-            raise ImageError(
-                "Noise2Noise learns from two noisy frames of each scene at least. Received: one "
-                f"frame of shape {tuple(image.data.shape)}, axes {image.axes}. Name its pair with "
-                "--pairs, or take --method n2v."
-            )
-
-
-def free_folder(beside: Path) -> Path:
-    """A folder for a model that does not exist: BESIDE_model, BESIDE_model_2, ..."""
-    folder, number = beside.with_name(f"{beside.name}_model"), 1
-    while folder.exists():
-        number += 1
-        folder = beside.with_name(f"{beside.name}_model_{number}")
-    return folder
-
-
-def say(console, text):
-    """Print text in which brackets are not markup."""
-    console.print(text, markup=False, highlight=False, soft_wrap=True)
-
-
 def _check_model_folder(folder: Path, overwrite: bool) -> None:
-    if _is_model(folder) and not overwrite:
+    if holds_model(folder) and not overwrite:
         raise OutputExistsError(
             f"There is a model in the folder already. Received: {folder}. Choose another folder, "
             "or replace it with --overwrite."
         )
     check_writable(folder)
-
-
-def _is_model(folder):
-    return any(folder.glob("*.h5")) or (folder / "training_state.npz").exists()
 
 
 def _result_dtypes(images, targets, dtype):
@@ -385,19 +238,6 @@ def _result_dtypes(images, targets, dtype):
         dtypes.append(result_dtype(wanted, image.data.dtype))
         check_format(target, dtypes[-1], image.axes, image.data.shape)
     return dtypes
-
-
-def numbers(text: str, option: str) -> tuple[int, ...]:
-    """Whole numbers above 0 with commas between them."""
-    try:
-        found = tuple(int(part) for part in text.replace("x", ",").split(","))
-    except ValueError:
-        found = ()
-    if not found or min(found) < 1:
-        raise ConfigError(
-            f"{option} must be whole numbers with commas, e.g. 64,64. Received: {text!r}."
-        )
-    return found
 
 
 def value_range(text: str | None) -> tuple[float, ...] | None:
@@ -411,18 +251,3 @@ def value_range(text: str | None) -> tuple[float, ...] | None:
     if len(found) != 2:
         raise ConfigError(f"--value-range must be LOW,HIGH. Received: {text!r}.")
     return found
-
-
-def _level(text: str | None):
-    """A noise level: one number, or three with commas."""
-    if text is None:
-        return None
-    try:
-        numbers = tuple(float(part) for part in text.split(","))
-    except ValueError:
-        numbers = ()
-    if len(numbers) not in (1, 3):
-        raise ConfigError(
-            f"--noise-level must be a number, or gain,offset,read-noise. Received: {text!r}."
-        )
-    return numbers[0] if len(numbers) == 1 else numbers

@@ -7,7 +7,8 @@ from pathlib import Path
 from rich.console import Console
 
 from ..io import Image, check_output, replacing, write_image
-from .commands import free_folder, make_model, say, train_model, training_options
+from .text import say
+from .training import free_folder, make_model, train_model, training_options
 
 GAIN, READ_NOISE = 4.0, 10.0
 EPOCHS = 12

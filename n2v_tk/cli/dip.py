@@ -22,9 +22,9 @@ from ..io import (
     write_image,
 )
 from ..normalization import result_dtype, to_dtype
-from .commands import say
 from .device import start_backend
 from .files import find_inputs, plan_outputs
+from .text import say
 
 # options that are settings, by the tasks that have them (all, if none are named)
 _ONLY_FOR = {

@@ -17,8 +17,8 @@ from ..axes import StackLayout
 from ..errors import ConfigError, ImageError, ImageFileError, OutputExistsError
 from ..evaluation.metrics import affine_psnr, ms_ssim, psnr, scale_invariant_psnr, ssim
 from ..io import JPEG_SUFFIXES, SOURCE_SUFFIXES, SUFFIXES, check_writable, read_image, replacing
-from .commands import say
 from .files import find_inputs
+from .text import say
 
 
 @dataclass(frozen=True)

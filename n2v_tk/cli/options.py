@@ -67,10 +67,6 @@ Steps = Annotated[
 Seed = Annotated[
     int | None, typer.Option(min=0, metavar="N", help="Seed of everything that is drawn.")
 ]
-LearningRate = Annotated[
-    float | None,
-    typer.Option(min=0, metavar="RATE", rich_help_panel=TRAINING, help="Of Adam, at the start."),
-]
 Device = Annotated[
     str | None,
     typer.Option(

@@ -8,8 +8,8 @@ from rich.console import Console
 
 from ..errors import ConfigError
 from ..io import Image, check_output, read_image
-from .commands import say
 from .device import start_backend
+from .text import say
 
 
 def run(

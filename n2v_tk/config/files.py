@@ -1,10 +1,12 @@
-"""config.json on disk: reading, writing, and telling whose it is."""
+"""Files of a model folder: config.json, and how any of them is written."""
 
 from __future__ import annotations
 
 import json
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,33 @@ from ..errors import ModelFolderError
 
 # of a config.json or training.json, in bytes; JSON takes some ten times its size in memory
 LARGEST_JSON = 2**24
+# state of a training, to go on from
+STATE_FILE = "training_state.npz"
+
+
+def holds_model(folder: str | os.PathLike) -> bool:
+    """Whether there are weights, in files of their own or in the state of a training."""
+    folder = Path(folder)
+    return any(folder.glob("*.h5")) or (folder / STATE_FILE).exists()
+
+
+@contextmanager
+def written_whole(path: Path) -> Iterator[Path]:
+    """A temporary path that takes the place of a file once its content is on the disk.
+
+    The file is whole whatever happens: the old one, or the new one.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        # a link of this name, in a folder from elsewhere, would be followed
+        temporary.unlink(missing_ok=True)
+        yield temporary
+        with open(temporary, "rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def read_config(path: str | os.PathLike) -> dict[str, Any]:
@@ -56,18 +85,11 @@ def parse_config(text: str | bytes) -> dict[str, Any]:
 
 def write_config(path: str | os.PathLike, data: dict[str, Any]) -> None:
     """Write settings as JSON, under a temporary name first."""
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.unlink(missing_ok=True)
-        # a link of this name, in a folder from elsewhere, would be followed
-        with open(temporary, "x", encoding="utf-8") as file:
-            file.write(json.dumps(data, indent=1))
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with (
+        written_whole(Path(path)) as temporary,
+        open(temporary, "x", encoding="utf-8") as file,
+    ):
+        file.write(json.dumps(data, indent=1))
 
 
 def method_of(data: dict[str, Any]) -> str:

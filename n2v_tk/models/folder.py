@@ -10,11 +10,10 @@ from pathlib import Path
 import keras
 
 from ..config.base import DenoiserConfig
-from ..config.files import read_config
+from ..config.files import STATE_FILE, holds_model, read_config
 from ..errors import CompatibilityWarning, ModelFolderError
 from ..training.checkpoints import load_weights, save_weights
 from ..training.record import FILE as RECORD_FILE
-from ..training.state import FILE as STATE_FILE
 from ..training.state import TrainingState, assign_all
 
 
@@ -47,7 +46,7 @@ class ModelFolder:
 
     def holds_model(self) -> bool:
         """Whether there are weights, in files of their own or in the state of a training."""
-        return any(self.path.glob("*.h5")) or (self.path / STATE_FILE).exists()
+        return holds_model(self.path)
 
     def write_config(self, config: DenoiserConfig) -> None:
         """Write config.json."""

@@ -9,6 +9,7 @@ from dataclasses import replace
 import keras
 import numpy as np
 
+from ..config.files import STATE_FILE
 from ..data.patches import as_image_list
 from ..errors import ConfigError, FolderInUseError, ImageError, ModelFolderError
 from ..normalization import check_image
@@ -17,7 +18,6 @@ from ..training.fit import Trainer
 from ..training.locking import in_use
 from ..training.precision import resolve_precision
 from ..training.record import TrainingRecord
-from ..training.state import FILE as STATE_FILE
 from ..training.state import TrainingState, stamp
 from .shown import TrainingHistory
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import keras
 import numpy as np
 
+from ..config.files import written_whole
 from ..errors import ModelFolderError
 from ..io.hdf5 import check_weight_file
 
@@ -21,22 +22,14 @@ _MOST_PER_WEIGHT, _ROOM = 32, 2**22
 def replacing(path: Path) -> Iterator[Path]:
     """A temporary path that takes the place of a file in a model folder if all went well.
 
-    What is written is on the disk before it takes the place, so that the file is whole whatever
-    happens.
-
     Raises
     ------
     ModelFolderError
         If it cannot be written.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        # a link of this name, in a folder from elsewhere, would be followed
-        temporary.unlink(missing_ok=True)
-        yield temporary
-        with open(temporary, "rb+") as file:
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
+        with written_whole(path) as temporary:
+            yield temporary
     except (OSError, RuntimeError) as error:
         # h5py tells of a full disk as either
         raise ModelFolderError(
@@ -44,9 +37,6 @@ def replacing(path: Path) -> Iterator[Path]:
             "written there before is as it was, and the model in memory has its weights. Make "
             "room or mend the folder, then go on with resume=True (--resume)."
         ) from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
 
 
 def _in_short(error):

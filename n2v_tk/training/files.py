@@ -62,7 +62,6 @@ class KeepFiles(keras.callbacks.Callback):
         self._last: TrainingState | None = None
         # epochs that the state on disk has, and those that all files have
         self._state_of = self._all_of = 0
-        self._begun = False
         self._saved = -float("inf")
         self._last_written = self._best_written = None
 
@@ -82,9 +81,8 @@ class KeepFiles(keras.callbacks.Callback):
         self._state_of, self._saved = self._last.epochs, time.monotonic()
 
     def _write_the_rest(self):
-        if not self._begun and self.before_weights is not None:
+        if self._last_written is None and self.before_weights is not None:
             self.before_weights()
-        self._begun = True
         if self.kept.last is not self._last_written:
             self._write_weights(self.last_name, self.kept.last)
             self._last_written = self.kept.last

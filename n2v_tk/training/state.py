@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 from keras import ops
 
+from ..archives import Archive, read_arrays
+from ..config.files import STATE_FILE
 from ..errors import ModelFolderError
 from .checkpoints import replacing
 
-FILE = "training_state.npz"
 # how long or fast to go on, and what has no part in the result
 MAY_DIFFER = {
     "train_epochs", "train_learning_rate", "train_early_stop", "train_keep", "train_workers",
@@ -100,7 +101,7 @@ class TrainingState:
         for name in _ARRAYS:
             for i, values in enumerate(getattr(self, name) or ()):
                 arrays[f"{name}_{i}"] = values
-        with replacing(Path(folder) / FILE) as temporary, open(temporary, "wb") as file:
+        with replacing(Path(folder) / STATE_FILE) as temporary, open(temporary, "wb") as file:
             np.savez(file, **arrays)
 
     @classmethod
@@ -118,18 +119,14 @@ class TrainingState:
         ModelFolderError
             If it is damaged.
         """
-        path = Path(folder) / FILE
+        path = Path(folder) / STATE_FILE
         if not path.exists():
             return None
         try:
-            with zipfile.ZipFile(path) as archive:
-                # weights, two moments and an average of the optimiser, best weights
-                size = sum(member.file_size for member in archive.infolist())
-                if size > 8 * largest + _ROOM:
-                    raise ValueError(f"{size} bytes are more than the model can have")
-            with np.load(path, allow_pickle=False) as file:
-                facts = json.loads(str(file["facts"]))
-                arrays = {name: _in_order(file, name) for name in _ARRAYS}
+            # weights, two moments and an average of the optimiser, best weights
+            found = read_arrays(path, "state of a training", 8 * largest + _ROOM)
+            facts = json.loads(str(found["facts"]))
+            arrays = {name: _in_order(found, name) for name in _ARRAYS}
             arrays["best"] = arrays["best"] or None
             state = cls(**facts, **arrays)
             state._check()
@@ -160,7 +157,7 @@ class TrainingState:
 def stamp(folder: str | os.PathLike) -> int:
     """When the state in a folder was written, in nanoseconds; 0 where there is none."""
     try:
-        return (Path(folder) / FILE).stat().st_mtime_ns
+        return (Path(folder) / STATE_FILE).stat().st_mtime_ns
     except OSError:
         return 0
 
@@ -173,18 +170,16 @@ def settings_in(folder: str | os.PathLike) -> dict[str, Any] | None:
     ModelFolderError
         If the state is damaged.
     """
-    path = Path(folder) / FILE
+    path = Path(folder) / STATE_FILE
     if not path.exists():
         return None
     try:
-        with zipfile.ZipFile(path) as archive:
-            if archive.getinfo("facts.npy").file_size > _ROOM:
-                raise ValueError("the settings are too long")
-        with np.load(path, allow_pickle=False) as file:
-            settings = json.loads(str(file["facts"]))["settings"]
-            if not isinstance(settings, dict):
-                raise ValueError("the settings are no object")
-            return settings
+        with Archive(path, "state of a training") as archive:
+            facts = np.load(io.BytesIO(archive.read("facts.npy", _ROOM)), allow_pickle=False)
+        settings = json.loads(str(facts))["settings"]
+        if not isinstance(settings, dict):
+            raise ValueError("the settings are no object")
+        return settings
     except Exception as error:
         raise _damaged(path, error) from error
 
@@ -192,9 +187,9 @@ def settings_in(folder: str | os.PathLike) -> dict[str, Any] | None:
 def _damaged(path, error):
     text = (str(error) or type(error).__name__).splitlines()[0]
     return ModelFolderError(
-        f"The state of the training is damaged. Received: {path}: {text}. The weights beside it "
-        "are not; remove the file to train from the start, or go on from the weights (--from, or "
-        "load the model and train it)."
+        f"The state of the training is damaged. Received: {path}: {text}. Remove the file to train "
+        "from the start; weights beside it are of use still (--from, or load the model and train "
+        "it)."
     )
 
 

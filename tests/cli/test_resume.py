@@ -8,7 +8,8 @@ import pytest
 import tifffile
 
 from n2v_tk import load_model
-from n2v_tk.training.state import FILE, TrainingState
+from n2v_tk.config.files import STATE_FILE
+from n2v_tk.training.state import TrainingState
 
 SMALL = ["--epochs", "3", "--steps", "2", "--patch", "32,32", "--device", "cpu"]
 
@@ -56,7 +57,7 @@ def test_a_training_goes_on(run, noisy, tmp_path, monkeypatch):
 
 def test_what_resume_refuses(run, noisy, tmp_path, monkeypatch):
     folder = interrupted(run, noisy, tmp_path / "m", monkeypatch)
-    before = (folder / FILE).read_bytes()
+    before = (folder / STATE_FILE).read_bytes()
     for arguments, message in (
         (["--resume", "--overwrite"], "Leave one of them out"),
         (["--resume", "--method", "hqssl"], "goes on with its method"),
@@ -71,7 +72,7 @@ def test_what_resume_refuses(run, noisy, tmp_path, monkeypatch):
     code, text = run("train", other, "-o", folder, "--resume")
     assert code == 1
     assert "other images" in text
-    assert (folder / FILE).read_bytes() == before
+    assert (folder / STATE_FILE).read_bytes() == before
 
 
 def test_resume_in_a_new_folder_starts(run, noisy, tmp_path):

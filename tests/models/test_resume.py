@@ -14,11 +14,12 @@ from n2v_tk import (
     N2VConfig,
     load_model,
 )
+from n2v_tk.config.files import STATE_FILE
 from n2v_tk.errors import ConfigError, FolderInUseError, ModelFolderError, TrainingError
 from n2v_tk.models.one_call import train_with_validation
 from n2v_tk.training.locking import in_use
 from n2v_tk.training.record import TrainingRecord
-from n2v_tk.training.state import FILE, TrainingState
+from n2v_tk.training.state import TrainingState
 from n2v_tk.training.stopping import Terminated
 
 TRAINING = {"train_epochs": 4, "train_steps_per_epoch": 3, "train_batch_size": 2, "train_seed": 5}
@@ -114,11 +115,11 @@ def test_a_training_that_ended_is_not_made_again_and_can_be_made_longer(
 ):
     model, data = n2v(noisy, tmp_path)
     model.train(*data, verbose=0, resume=True)
-    before = (interrupted / FILE).read_bytes()
+    before = (interrupted / STATE_FILE).read_bytes()
     again, data = n2v(noisy, tmp_path)
     history = again.train(*data, verbose=0, resume=True)
     assert history.epoch == [0, 1, 2, 3]
-    assert (interrupted / FILE).read_bytes() == before
+    assert (interrupted / STATE_FILE).read_bytes() == before
     for a, b in zip(model.keras_model.get_weights(), again.keras_model.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
     longer = again.train(*data, epochs=5, verbose=0, resume=True)
@@ -158,7 +159,7 @@ def test_what_cannot_be_gone_on_with(noisy, tmp_path, interrupted):
     model, data = n2v(noisy, tmp_path)
     with pytest.raises(ModelFolderError, match="as many steps"):
         model.train(*data, verbose=0, steps_per_epoch=7, resume=True)
-    (interrupted / FILE).unlink()
+    (interrupted / STATE_FILE).unlink()
     with pytest.raises(ModelFolderError, match="not the state of its training"):
         model.train(*data, verbose=0, resume=True)
     memory, data = n2v(noisy, None)
@@ -282,7 +283,7 @@ def test_more_that_cannot_be_gone_on_with(noisy, tmp_path, interrupted):
     model, data = n2v(noisy, tmp_path)
     model._take_up(True)
     model._take_up = lambda resume: None
-    os.utime(interrupted / FILE)
+    os.utime(interrupted / STATE_FILE)
     with pytest.raises(FolderInUseError, match="meanwhile"):
         model.train(*data, verbose=0, resume=True)
 

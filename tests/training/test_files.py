@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 
 from n2v_tk import N2V, N2VConfig, load_model
+from n2v_tk.config import files
+from n2v_tk.config.files import STATE_FILE
 from n2v_tk.errors import ModelFolderError, N2VTKError
 from n2v_tk.training import checkpoints
-from n2v_tk.training.state import FILE, TrainingState
+from n2v_tk.training.state import TrainingState
 
 pytestmark = pytest.mark.filterwarnings("ignore:There is a model in")
 
@@ -148,11 +150,11 @@ def test_a_slow_disk_only_takes_time(noisy, tmp_path, monkeypatch):
     seen = []
 
     def slow(number):
-        if (model.logdir / FILE).exists():
+        if (model.logdir / STATE_FILE).exists():
             seen.append(TrainingState.load(model.logdir, 10**6).epochs)
         time.sleep(0.02)
 
-    monkeypatch.setattr(checkpoints.os, "fsync", slow)
+    monkeypatch.setattr(files.os, "fsync", slow)
     model.train(noisy, verbose=0)
     assert set(seen) == {1, 2, 3}
     assert no_temporary_files(model.logdir)

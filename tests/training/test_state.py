@@ -5,9 +5,9 @@ import keras
 import numpy as np
 import pytest
 
+from n2v_tk.config.files import STATE_FILE
 from n2v_tk.errors import ModelFolderError
 from n2v_tk.training.state import (
-    FILE,
     TrainingState,
     assign_all,
     remembered,
@@ -40,7 +40,7 @@ def test_what_is_read_is_what_was_written(tmp_path):
         k: v for k, v in vars(written).items() if k not in arrays
     }
     assert settings_in(tmp_path) == written.settings
-    assert [p.name for p in tmp_path.iterdir()] == [FILE]
+    assert [p.name for p in tmp_path.iterdir()] == [STATE_FILE]
 
 
 def test_a_folder_without_state(tmp_path):
@@ -64,9 +64,9 @@ def test_settings_that_count():
 def damaged(tmp_path, **entries):
     """A state in which entries are others."""
     state().save(tmp_path)
-    with np.load(tmp_path / FILE) as file:
+    with np.load(tmp_path / STATE_FILE) as file:
         arrays = dict(file) | entries
-    np.savez(tmp_path / FILE, **arrays)
+    np.savez(tmp_path / STATE_FILE, **arrays)
 
 
 def facts(**changes):
@@ -98,7 +98,7 @@ def test_a_damaged_state_is_refused(tmp_path, entries):
 
 def test_half_a_state_is_refused(tmp_path):
     state().save(tmp_path)
-    path = tmp_path / FILE
+    path = tmp_path / STATE_FILE
     path.write_bytes(path.read_bytes()[:-100])
     for read in (lambda: TrainingState.load(tmp_path, 1000), lambda: settings_in(tmp_path)):
         with pytest.raises(ModelFolderError, match="damaged"):
@@ -107,7 +107,7 @@ def test_half_a_state_is_refused(tmp_path):
 
 def test_a_state_that_unpacks_to_far_more_than_the_model_is_refused(tmp_path):
     state().save(tmp_path)
-    with zipfile.ZipFile(tmp_path / FILE, "a", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(tmp_path / STATE_FILE, "a", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("bomb.npy", bytes(2**25))
     with pytest.raises(ModelFolderError, match="more than the model can have"):
         TrainingState.load(tmp_path, 1000)
