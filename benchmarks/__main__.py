@@ -3,9 +3,11 @@
     python -m benchmarks list
     python -m benchmarks peers [n2v careamics]
     python -m benchmarks run NAME... [--json FOLDER] [options of the benchmark]
+    python -m benchmarks quality NAME DATA [--json FOLDER] [options of the benchmark]
     python -m benchmarks plot
 
-`peers` makes environments with other programs from PyPI, which `run` then compares with. `plot`
+`quality` scores methods on images whose truth is known; benchmarks/README.md says what DATA holds.
+`peers` makes environments with other programs from PyPI, which the others then compare with. `plot`
 draws docs/performance.png from the figures in benchmarks/results.
 """
 
@@ -28,6 +30,14 @@ NAMES = {
     "compatibility": "tests under old and new versions of Python, TensorFlow, Keras, numpy, JAX",
 }
 
+QUALITY = {
+    "bsd68": "every method in equal time on BSD68, beside n2v and CAREamics",
+    "recipe": "which settings of Noise2Void are good soonest, one change at a time",
+    "pairs_and_blind_spots": "HQ-SSL, Noise2Noise and Noise2Void on small networks",
+    "deep_image_prior": "Deep Image Prior on pictures of its paper",
+    "masked_training": "masked training on noise that was not trained on",
+}
+
 
 def main():
     parser = argparse.ArgumentParser(
@@ -41,13 +51,18 @@ def main():
     run = commands.add_parser("run", help="run benchmarks; options of one follow its name")
     run.add_argument("names", nargs="+", choices=NAMES)
     run.add_argument("--json", type=Path, help="folder to write the figures to, as NAME.json")
+    quality = commands.add_parser("quality", help="measure quality; options follow the name")
+    quality.add_argument("names", nargs=1, choices=QUALITY, metavar="NAME")
+    quality.add_argument("--json", type=Path, help="folder of NAME.json, which is added to")
     commands.add_parser("plot", help="draw docs/performance.png from benchmarks/results")
     options, rest = parser.parse_known_args()
-    if rest and (options.command != "run" or len(options.names) > 1):
+    if rest and (options.command not in ("run", "quality") or len(options.names) > 1):
         parser.error(f"not understood: {' '.join(rest)}")
     if options.command == "list":
-        for name, what in NAMES.items():
-            print(f"{name:14}{what}")
+        for title, names in (("run", NAMES), ("quality", QUALITY)):
+            print(f"{title}:")
+            for name, what in names.items():
+                print(f"  {name:23}{what}")
     elif options.command == "peers":
         for name in options.names:
             script = Path(__file__).parent / "peers" / f"setup_{name}.sh"
@@ -57,12 +72,13 @@ def main():
 
         plot.main()
     else:
+        package = "benchmarks.quality" if options.command == "quality" else "benchmarks"
         for name in options.names:
             target = [] if options.json is None else ["--json", str(options.json / f"{name}.json")]
             if options.json is not None:
                 options.json.mkdir(parents=True, exist_ok=True)
-            sys.argv = [f"python -m benchmarks run {name}", *rest, *target]
-            importlib.import_module(f"benchmarks.{name}").main()
+            sys.argv = [f"python -m benchmarks {options.command} {name}", *rest, *target]
+            importlib.import_module(f"{package}.{name}").main()
 
 
 if __name__ == "__main__":

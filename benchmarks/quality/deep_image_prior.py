@@ -1,6 +1,6 @@
 """Deep Image Prior on pictures of its paper: quality, when to stop, time and memory.
 
-    python benchmarks/quality/deep_image_prior.py FOLDER [NAME ...] --json FILE --pictures OUT
+    python -m benchmarks quality deep_image_prior FOLDER [NAME ...] --json FOLDER --pictures OUT
 
 FOLDER holds the pictures of the paper's published code (denoising_F16_GT.png, inpainting_kate.png
 with its _mask, restoration_kate.png, set14_monarch.png, inpainting_library.png, sr_zebra_GT.png).
@@ -26,10 +26,9 @@ from pathlib import Path
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from common import machine
-
 from n2v_tk import DeepImagePrior, DIPConfig, psnr, read_image
+
+from ..common import machine
 
 SIDE, SIGMA, FILTERS = 192, 25.0, (32,) * 5
 DENOISE = {
@@ -150,7 +149,13 @@ def cost(folder, name, iterations):
     runs = {"bare": [], "fit": []}
     for _ in range(3):
         for kind, answers in runs.items():
-            command = [sys.executable, __file__, str(folder), f"cost {kind}"]
+            command = [
+                sys.executable,
+                "-m",
+                "benchmarks.quality.deep_image_prior",
+                str(folder),
+                f"cost {kind}",
+            ]
             answer = subprocess.run(command, capture_output=True, text=True, check=True).stdout
             answers.append(json.loads(answer.splitlines()[-1]))
     found = {kind: min(answers, key=lambda a: a["seconds"]) for kind, answers in runs.items()}

@@ -1,6 +1,6 @@
 """Masked training beside the same network without masks, on noise that neither was trained on.
 
-    python benchmarks/quality/masked_training.py DATA --steps 1500 --json FILE --pictures OUT
+    python -m benchmarks quality masked_training DATA --steps 1500 --json FOLDER --pictures OUT
 
 DATA holds bsd68/ (train400.npz and test68.npz, uint8 grey). All models are trained on train400
 with normal noise of sigma 15, clipped, for the same number of steps, and scored on the middle
@@ -12,18 +12,16 @@ layers, 24 features.
 import argparse
 import json
 import os
-import sys
 import time
 from pathlib import Path
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from common import machine
-
 from n2v_tk import MaskedDenoiser, MaskedDenoiserConfig, evaluate_generalisation
 from n2v_tk.data.noise import Gaussian, Poisson, SaltAndPepper, Speckle
 from n2v_tk.data.structured_noise import Correlated
+
+from ..common import machine
 
 SETTINGS = {
     "net_width": 24, "net_heads": 3, "net_depths": (2, 2), "train_patch_shape": (48, 48),

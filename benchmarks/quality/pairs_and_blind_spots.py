@@ -1,6 +1,6 @@
 """Noise2Void, HQ-SSL, Noise2Noise and supervised training in equal time, on small networks.
 
-    python benchmarks/quality/pairs_and_blind_spots.py DATA [NAME ...] --minutes 4 --json FILE
+    python -m benchmarks quality pairs_and_blind_spots DATA [NAME ...] --minutes 4 --json FOLDER
 
 DATA holds bsd68/ (train400.npz and test68.npz, uint8 grey) and real/ (w2s_dev.tif with its _gt).
 NAMEs choose runs; all by default. Every run is kept in the JSON file at once and not repeated.
@@ -21,17 +21,15 @@ a network tell the level of every field.
 import argparse
 import json
 import os
-import sys
 import time
 from pathlib import Path
 
 import keras
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from common import machine
-
 from n2v_tk import HQSSL, N2N, N2V, HQSSLConfig, N2NConfig, N2VConfig, estimate_noise, psnr
+
+from ..common import machine
 
 SIGMA, CROP = 25.0, 128
 N2V_RECIPE = {

@@ -9,11 +9,12 @@ import numpy as np
 import pydantic
 from pydantic import Field
 
-from ..errors import ConfigError
+from ..errors import ConfigError, ImageError
 from ..machine import amount
 from ..masking.masker import BlindSpotMasker
 from ..masking.structn2v import line_mask
 from .base import Count, Positive
+from .checks import image_list
 from .size import NetworkSize
 from .unet import UNetConfig, count_dimensions
 
@@ -30,6 +31,21 @@ _WHAT_N2V_DOES = {
     "legacy_tta": True,
     "train_augment": False,
 }
+
+# What reached most in equal time on images held out from Train400, one change at a time
+# (benchmarks/quality/recipe.py); volumes and lines are as before.
+RECOMMENDED = {
+    "unet_kern_size": 3,
+    "train_loss": "mse",
+    "train_schedule": "cosine",
+    "train_learning_rate": 1e-3,
+    "train_epochs": 20,
+    "train_steps_per_epoch": 100,
+    "n2v_perc_pix": 3.0,
+}
+RECOMMENDED_3D = {"train_batch_size": 4, "train_steps_per_epoch": 40}
+# every blind spot hides a whole line
+RECOMMENDED_STRUCT = {"n2v_perc_pix": 1.0}
 
 
 class N2VConfig(UNetConfig):
@@ -150,6 +166,47 @@ class N2VConfig(UNetConfig):
         mask = line_mask(axis, length, base.n_dim)
         base.update_parameters(**{"structN2Vmask": mask.tolist(), **settings})
         return base
+
+    @classmethod
+    def recommended(cls, X=None, method: str = "n2v", **settings) -> N2VConfig:
+        """Settings that were best on held-out images for the time they take (docs/quality.md).
+
+        `n2v_tk.denoise` and the commands take these. Patches fit the images.
+
+        Parameters
+        ----------
+        X : ndarray (S, (Z,) Y, X, C) or sequence of such, optional
+            Noisy training images.
+        method : {'n2v', 'n2v2', 'structn2v'}
+            What `N2VConfig.n2v2` and `N2VConfig.struct` change comes on top.
+        **settings
+            In place of these; for 'structn2v' also `axis` and `length`.
+
+        Raises
+        ------
+        ImageError
+            If an image is smaller than the network can take.
+
+        Examples
+        --------
+        >>> X = np.random.default_rng(0).normal(size=(1, 50, 200, 1))
+        >>> N2VConfig.recommended(X).n2v_patch_shape
+        (48, 64)
+        """
+        n_dim = settings.get("n_dim", 2) if X is None else count_dimensions(X)
+        settings = {
+            **RECOMMENDED,
+            **(RECOMMENDED_3D if n_dim == 3 else {}),
+            **(RECOMMENDED_STRUCT if method == "structn2v" else {}),
+            **settings,
+        }
+        if "n2v_patch_shape" not in settings:
+            depth = settings.get("unet_n_depth", cls.model_fields["unet_n_depth"].default)
+            settings["n2v_patch_shape"] = _patch_for(X, n_dim, depth)
+        make = {"n2v": cls, "n2v2": cls.n2v2, "structn2v": cls.struct}[method]
+        if method == "structn2v" and "structN2Vmask" in settings:
+            make = cls
+        return make(X, **settings)
 
     @property
     def patch_shape(self) -> tuple[int, ...]:
@@ -282,3 +339,23 @@ class N2VConfig(UNetConfig):
             ),
         }
         return [reason for reason, applies in reasons.items() if applies]
+
+
+def _patch_for(X, n_dim, depth):
+    """The usual patch, smaller where images are."""
+    # a depth that is no such number is refused with the settings
+    divisor = 2**depth if isinstance(depth, int) and 1 <= depth <= 8 else 4
+    wanted = (64, 64) if n_dim == 2 else (16, 64, 64)
+    wanted = tuple(max(side, divisor) for side in wanted)
+    if X is None:
+        return wanted
+    images = image_list(X)
+    smallest = [min(i.shape[axis + 1] for i in images) for axis in range(n_dim)]
+    patch = tuple(min(w, s // divisor * divisor) for w, s in zip(wanted, smallest, strict=True))
+    if not all(patch):
+        raise ImageError(
+            f"The image is too small for the network: every side must be at least {divisor} "
+            f"pixels. Received: sides {tuple(smallest)}. Denoise it as planes (n_dim=2) or with a "
+            "smaller unet_n_depth."
+        )
+    return patch

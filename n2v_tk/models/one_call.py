@@ -15,7 +15,7 @@ from ..config.files import method_of
 from ..config.hqssl import HQSSLConfig
 from ..config.masked import MaskedDenoiserConfig, refuse_without_clean_images
 from ..config.n2n import N2NConfig
-from ..config.n2v import N2VConfig
+from ..config.n2v import RECOMMENDED, N2VConfig
 from ..config.reading import CONFIGS
 from ..data.patches import as_image_list, check_patch_fits, hold_out
 from ..errors import ConfigError, ImageError, ModelFolderError
@@ -27,9 +27,7 @@ from .n2v import N2V
 from .predicting import as_image
 
 METHODS = {
-    "n2v": N2VConfig,
-    "n2v2": N2VConfig.n2v2,
-    "structn2v": N2VConfig.struct,
+    **dict.fromkeys(("n2v", "n2v2", "structn2v"), N2VConfig),
     "hqssl": HQSSLConfig,
     "n2n": N2NConfig,
     "masked": MaskedDenoiserConfig,
@@ -38,22 +36,12 @@ METHODS = {
 # Planes fewer than these are denoised one by one: a 3D network needs depth to see anything.
 LEAST_PLANES = 8
 
-_RECIPE = {
-    "unet_kern_size": 3,
-    "train_loss": "mse",
-    "train_schedule": "cosine",
-    "train_learning_rate": 1e-3,
-    "train_epochs": 20,
-    "train_steps_per_epoch": 100,
-    "n2v_perc_pix": 3.0,
-}
 # of a model that is trained further, beside its network
 _KEPT = (
     "batch_norm", "blurpool", "n2v_additive_sigma", "n2v_manipulator", "n2v_neighborhood_radius",
     "normalization", "probabilistic", "single_net_per_channel", "skip_skipone", "structN2Vmask",
     "train_keep", "train_loss",
 )  # fmt: skip
-_RECIPE_3D = {"train_batch_size": 4, "train_steps_per_epoch": 40}
 # of networks that pool five times: they look far, so the config makes patches large, and of those
 # a step has few
 _RECIPE_LARGE = {
@@ -68,8 +56,6 @@ _RECIPE_MASKED = {
     "train_steps_per_epoch": 100,
     "train_batch_size": 8,
 }
-# every blind spot hides a whole line
-_RECIPE_STRUCT = {"n2v_perc_pix": 1.0}
 
 
 def denoise(
@@ -178,24 +164,7 @@ def make_config(
         return METHODS[method](images, **{**_RECIPE_LARGE, **settings})
     if method == "masked":
         return MaskedDenoiserConfig(images, **{**_RECIPE_MASKED, **settings})
-    return _n2v_config(images, method, settings)
-
-
-def _n2v_config(images, method, settings):
-    n_dim = images[0].ndim - 2
-    recipe = dict(_RECIPE)
-    if n_dim == 3:
-        recipe |= _RECIPE_3D
-    if method == "structn2v":
-        recipe |= _RECIPE_STRUCT
-    recipe |= settings
-    if "n2v_patch_shape" not in recipe:
-        depth = N2VConfig(unet_n_depth=recipe.get("unet_n_depth", 2), n2v_patch_shape=(256, 256))
-        recipe["n2v_patch_shape"] = _patch_for(images, n_dim, 2**depth.unet_n_depth)
-    make = METHODS[method]
-    if method == "structn2v" and "structN2Vmask" in recipe:
-        make = N2VConfig
-    config = make(images, **recipe)
+    config = N2VConfig.recommended(images, method, **settings)
     check_patch_fits(images, config.n2v_patch_shape, 2**config.unet_n_depth)
     return config
 
@@ -331,7 +300,7 @@ def go_on_with(
             f"The network of a model cannot be changed. Received: {', '.join(changed)}."
         )
     kept = {name: value for name, value in old.config if name in network | set(_KEPT)}
-    recipe = {"train_learning_rate": _RECIPE["train_learning_rate"] / 4} | kept | settings
+    recipe = {"train_learning_rate": RECOMMENDED["train_learning_rate"] / 4} | kept | settings
     model = _in_folder(make_config(images, "n2v", **recipe), folder)
     model.keras_model.set_weights(old.keras_model.get_weights())
     return model
@@ -342,16 +311,3 @@ def _in_folder(config, folder):
         return class_of(config.method)(config, basedir=None)
     folder = os.path.abspath(folder)
     return class_of(config.method)(config, os.path.basename(folder), os.path.dirname(folder))
-
-
-def _patch_for(images, n_dim, divisor):
-    wanted = (64, 64) if n_dim == 2 else (16, 64, 64)
-    smallest = [min(i.shape[axis + 1] for i in images) for axis in range(n_dim)]
-    patch = tuple(min(w, s // divisor * divisor) for w, s in zip(wanted, smallest, strict=True))
-    if not all(patch):
-        raise ImageError(
-            f"The image is too small for the network: every side must be at least {divisor} "
-            f"pixels. Received: sides {tuple(smallest)}. Denoise it as planes (n_dim=2) or with a "
-            "smaller unet_n_depth."
-        )
-    return patch

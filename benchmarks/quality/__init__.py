@@ -1,0 +1,1 @@
+"""What methods and settings reach on images whose truth is known."""
