@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -16,12 +17,25 @@ from ..errors import ModelFolderError
 LARGEST_JSON = 2**24
 # state of a training, to go on from
 STATE_FILE = "training_state.npz"
+# whether files that are open cannot be replaced
+_OPEN_FILES_STAY = os.name == "nt"
 
 
 def holds_model(folder: str | os.PathLike) -> bool:
     """Whether there are weights, in files of their own or in the state of a training."""
     folder = Path(folder)
     return any(folder.glob("*.h5")) or (folder / STATE_FILE).exists()
+
+
+def replace(temporary: str | os.PathLike, path: str | os.PathLike) -> None:
+    """`os.replace`, which on Windows waits a little while others read the old file."""
+    for pause in (0.05, 0.1, 0.2, 0.5, 1.0) if _OPEN_FILES_STAY else ():
+        try:
+            os.replace(temporary, path)
+            return
+        except PermissionError:
+            time.sleep(pause)
+    os.replace(temporary, path)
 
 
 @contextmanager
@@ -37,7 +51,7 @@ def written_whole(path: Path) -> Iterator[Path]:
         yield temporary
         with open(temporary, "rb+") as file:
             os.fsync(file.fileno())
-        os.replace(temporary, path)
+        replace(temporary, path)
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)

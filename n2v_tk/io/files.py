@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..config.files import replace
 from ..errors import ImageFileError, OutputExistsError
 from .hdf5 import HDF5_SUFFIXES
 from .microscope import MICROSCOPE_SUFFIXES
@@ -80,7 +81,7 @@ def replacing(path: Path) -> Iterator[Path]:
         # a link of this name, in a folder from elsewhere, would be followed
         temporary.unlink(missing_ok=True)
         yield temporary
-        os.replace(temporary, path)
+        replace(temporary, path)
     except OSError as error:
         if isinstance(error, ImageFileError):
             raise

@@ -6,6 +6,7 @@ import datetime
 import json
 import os
 import zipfile
+from contextlib import nullcontext
 from pathlib import Path
 
 import keras
@@ -13,11 +14,13 @@ import numpy as np
 
 from .. import html
 from ..config.base import DenoiserConfig
+from ..config.files import holds_model, replace
 from ..config.reading import CONFIG_IN_KERAS_FILE
 from ..errors import ConfigError, ModelFolderError
 from ..nets.initialize import initialize
 from ..training.checkpoints import load_weights
 from ..training.fit import Trainer
+from ..training.locking import in_use
 from ..training.record import FILE as RECORD_FILE
 from ..training.record import TrainingRecord
 from ..training.state import TrainingState
@@ -186,6 +189,8 @@ class Denoiser(Predicting, Training):
         ------
         ModelFolderError
             If it cannot be written.
+        FolderInUseError
+            If a model is being trained in the folder.
 
         Warns
         -----
@@ -195,14 +200,19 @@ class Denoiser(Predicting, Training):
         if Path(path).suffix == ".keras":
             self._save_as_file(Path(path))
         else:
-            ModelFolder(path).save(self.config, self.keras_model)
-            try:
-                self.record.save(path)
-            except OSError as error:
-                raise ModelFolderError(
-                    f"The record of the training cannot be written. Received: {path}: {error}. "
-                    "The model is there without it."
-                ) from error
+            # a training may be writing into a folder that has a model
+            with in_use(path) if holds_model(path) else nullcontext():
+                self._save_as_folder(path)
+
+    def _save_as_folder(self, path):
+        ModelFolder(path).save(self.config, self.keras_model)
+        try:
+            self.record.save(path)
+        except OSError as error:
+            raise ModelFolderError(
+                f"The record of the training cannot be written. Received: {path}: {error}. "
+                "The model is there without it."
+            ) from error
 
     def _save_as_file(self, path):
         temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp.keras")
@@ -214,7 +224,7 @@ class Denoiser(Predicting, Training):
                     settings = json.dumps(self.config.to_json(), indent=1)
                     archive.writestr(CONFIG_IN_KERAS_FILE, settings)
                     archive.writestr(RECORD_FILE, json.dumps({"runs": self.record.runs}))
-                os.replace(temporary, path)
+                replace(temporary, path)
             finally:
                 temporary.unlink(missing_ok=True)
         except OSError as error:

@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from n2v_tk import N2V, N2VConfig
 from n2v_tk.errors import FolderInUseError
 from n2v_tk.training.locking import OWNER, in_use
 
@@ -84,3 +85,12 @@ def test_a_file_system_without_locks(tmp_path, monkeypatch):
     monkeypatch.setattr(locking, "FileLock", Lock)
     with pytest.warns(UserWarning, match="knows no locks"), in_use(tmp_path):
         pass
+
+
+def test_a_model_is_not_saved_over_one_in_training(tmp_path):
+    config = N2VConfig(unet_n_first=4, unet_kern_size=3)
+    model = N2V(config, basedir=None)
+    model.save(tmp_path / "model")
+    with in_use(tmp_path / "model"), pytest.raises(FolderInUseError, match="in use by"):
+        model.save(tmp_path / "model")
+    model.save(tmp_path / "model")
