@@ -77,7 +77,11 @@ def main():
         if name in done:
             continue
         with tempfile.TemporaryDirectory(dir=options.folder) as folder:
-            done[name] = {"row": name, **outcome(ROWS[name], Path(folder), options.uv)}
+            found = outcome(ROWS[name], Path(folder), options.uv)
+        if found is None:
+            print(f"{name}: left out, Python {ROWS[name].python} is neither here nor to be had")
+            continue
+        done[name] = {"row": name, **found}
         print(json.dumps(done[name]), flush=True)
         if options.json:
             rows = [done[other] for other in ROWS if other in done]
@@ -121,16 +125,16 @@ def table(rows):
 
 
 def outcome(row, folder, uv):
-    """Versions of an environment, and what the tests say in it."""
+    """Versions of an environment, and what the tests say in it; None without its Python."""
     started = time.monotonic()
     checkout = folder / "checkout"
     checkout.mkdir()
     archive = subprocess.run(["git", "archive", "HEAD"], cwd=ROOT, check=True, capture_output=True)
     subprocess.run(["tar", "x"], cwd=checkout, input=archive.stdout, check=True)
     python = folder / "venv" / "bin" / "python"
-    log = _call(uv, "venv", "--python", row.python, folder / "venv")
-    if log is None:
-        log = _call(uv, "pip", "install", "--python", python, *requirements(row, checkout))
+    if _call(uv, "venv", "--python", row.python, folder / "venv") is not None:
+        return None
+    log = _call(uv, "pip", "install", "--python", python, *requirements(row, checkout))
     if log is not None:
         return {"backend": row.backend, "versions": {}, "result": "does not install", "log": log}
     return {
