@@ -33,6 +33,7 @@ from .options import (
     Output,
     Overwrite,
     Patch,
+    Posterior,
     Seed,
     Steps,
     StructAxis,
@@ -121,6 +122,7 @@ def denoise(
     noise_model: NoiseModel = None,
     noise_level: NoiseLevel = None,
     tta: Tta = False,
+    posterior: Posterior = False,
     dtype: Dtype = None,
     save_model: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Keep the model in this folder.")
@@ -138,8 +140,9 @@ def denoise(
         noise_model=noise_model, noise_level=noise_level, devices=devices,
     )  # fmt: skip
     commands.denoise(
-        console, inputs, output, axes, training, tta, dtype, save_model, device, overwrite
-    )
+        console, inputs, output, axes, training, tta, posterior, dtype, save_model, device,
+        overwrite,
+    )  # fmt: skip
 
 
 @command(
@@ -193,6 +196,7 @@ def predict(
     weights: Weights = None,
     n_tiles: of_predict.NTiles = None,
     tta: Tta = False,
+    posterior: Posterior = False,
     dtype: Dtype = None,
     precision: of_predict.Precision = None,
     engine: of_predict.Engine = "keras",
@@ -212,8 +216,8 @@ def predict(
     running = {"precision": precision, "engine": engine, "max_memory": max_memory}
     stores = {"chunks": chunks, "version": ome_zarr, "scheduler": scheduler}
     commands.predict(
-        console, inputs, model, output, axes, weights, n_tiles, tta, dtype, running, stores, device,
-        overwrite,
+        console, inputs, model, output, axes, weights, n_tiles, tta, posterior, dtype, running,
+        stores, device, overwrite,
     )  # fmt: skip
 
 

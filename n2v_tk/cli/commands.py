@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ..config.files import holds_model
 from ..config.masked import refuse_without_clean_images
+from ..config.n2v import refuse_without_posterior
 from ..errors import ConfigError, N2VTKError, OutputExistsError
 from ..io import check_format, check_writable, read_image, write_image
 from ..normalization import result_dtype
@@ -17,12 +18,14 @@ from .training import free_folder, make_model, refuse_single_frames, train_model
 
 
 def denoise(
-    console, inputs, output, axes, training, tta, dtype, save_model, device, overwrite
+    console, inputs, output, axes, training, tta, posterior, dtype, save_model, device, overwrite
 ) -> None:
     """Train on images, then write them denoised."""
     refuse_without_clean_images(training["method"])
     paths = find_inputs(inputs)
     targets = plan_outputs(paths, output, overwrite)
+    if posterior:
+        refuse_without_posterior(training["method"], _any_store(targets))
     images = read_all(paths, axes)
     dtypes = _result_dtypes(images, targets, dtype)
     if save_model is not None:
@@ -31,7 +34,8 @@ def denoise(
     rescue = save_model or free_folder(targets[0].with_suffix("").with_suffix(""))
     train_model(console, model, images, rescue, devices=training["devices"])
     try:
-        _write_predictions(console, model, images, targets, dtypes, overwrite, tta=tta)
+        options = {"tta": tta} | ({"output": "posterior"} if posterior else {})
+        _write_predictions(console, model, images, targets, dtypes, overwrite, **options)
     except (N2VTKError, SystemExit, KeyboardInterrupt):
         if save_model is None:
             model.save(rescue)
@@ -76,13 +80,13 @@ def train(
 
 
 def predict(
-    console, inputs, folder, output, axes, weights, n_tiles, tta, dtype, running, stores, device,
-    overwrite,
+    console, inputs, folder, output, axes, weights, n_tiles, tta, posterior, dtype, running, stores,
+    device, overwrite,
 ) -> None:  # fmt: skip
     """Denoise images with a trained model."""
     paths = find_inputs(inputs)
     targets = plan_outputs(paths, output, overwrite)
-    large = any(target.suffix == ".zarr" for target in targets)
+    large = _any_store(targets)
     _check_store_options(stores, large)
     images = read_all(paths, axes)
     dtypes = _result_dtypes(images, targets, dtype)
@@ -90,7 +94,8 @@ def predict(
     running = {name: value for name, value in running.items() if value is not None}
     if folder.startswith("grpc:"):
         _refuse_for_server(
-            weights=weights, tta=tta, device=device, precision=running.get("precision"),
+            weights=weights, tta=tta, posterior=posterior, device=device,
+            precision=running.get("precision"),
             engine=running["engine"] != "keras", max_memory=running.get("max_memory"), zarr=large,
         )  # fmt: skip
         from ..export.client import ServedModel
@@ -103,6 +108,9 @@ def predict(
         model, options = load_model(folder), {"tta": tta, **running}
         if weights is not None:
             model.load_weights(weights)
+        if posterior:
+            refuse_without_posterior(model.config.method, large)
+            options["output"] = "posterior"
     if large and tiles is not None:
         raise ConfigError(
             f"Blocks of .zarr results are chosen by --max-memory. Received: --n-tiles {n_tiles}."
@@ -141,6 +149,10 @@ def write_store(console, model, source, target, axes, stores, options) -> None:
         if "client" in options:
             options["client"].close()
     say(console, f"{target}  ({time.monotonic() - started:.1f} s)")
+
+
+def _any_store(targets):
+    return any(target.suffix == ".zarr" for target in targets)
 
 
 def _check_store_options(stores, large):

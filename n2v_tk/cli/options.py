@@ -137,6 +137,13 @@ NoiseLevel = Annotated[
     ),
 ]
 Tta = Annotated[bool, flag("--tta", "Average over turns and flips: better, slower.")]
+Posterior = Annotated[
+    bool,
+    flag(
+        "--posterior",
+        "Bring back what each pixel itself tells: sharper, for independent noise (n2v, n2v2).",
+    ),
+]
 Dtype = Annotated[
     str | None,
     typer.Option(

@@ -36,16 +36,20 @@ _WHAT_N2V_DOES = {
 # (benchmarks/quality/recipe.py); volumes and lines are as before.
 RECOMMENDED = {
     "unet_kern_size": 3,
+    "batch_norm": False,
     "train_loss": "mse",
     "train_schedule": "cosine",
-    "train_learning_rate": 1e-3,
+    "train_learning_rate": 2e-3,
+    "train_batch_size": 4,
     "train_epochs": 20,
-    "train_steps_per_epoch": 100,
+    "train_steps_per_epoch": 400,
     "n2v_perc_pix": 3.0,
 }
-RECOMMENDED_3D = {"train_batch_size": 4, "train_steps_per_epoch": 40}
+RECOMMENDED_3D = {"batch_norm": True, "train_learning_rate": 1e-3, "train_steps_per_epoch": 40}
 # every blind spot hides a whole line
 RECOMMENDED_STRUCT = {"n2v_perc_pix": 1.0}
+# methods that leave out the pixel itself, which can be brought back
+WITH_POSTERIOR = ("n2v", "n2v2", "hqssl")
 
 
 class N2VConfig(UNetConfig):
@@ -339,6 +343,27 @@ class N2VConfig(UNetConfig):
             ),
         }
         return [reason for reason, applies in reasons.items() if applies]
+
+
+def refuse_without_posterior(method: str, large: bool = False) -> None:
+    """Refuse to bring back the pixel itself where that cannot be done from the image alone.
+
+    Raises
+    ------
+    ConfigError
+    """
+    if method not in WITH_POSTERIOR:
+        raise ConfigError(
+            f"The pixel itself can be brought back for {', '.join(WITH_POSTERIOR)} only. Received: "
+            f"posterior=True (--posterior) with {method!r}. Leave it out; after structn2v, whose "
+            "noise the image does not tell, model.predict(image, axes, output='posterior', "
+            "noise=SIGMA) does it."
+        )
+    if large:
+        raise ConfigError(
+            "Results that end in .zarr are made block by block, without the pixel itself. "
+            "Received: --posterior. Leave it out, or write TIFF."
+        )
 
 
 def _patch_for(X, n_dim, depth):

@@ -15,7 +15,7 @@ from ..config.files import method_of
 from ..config.hqssl import HQSSLConfig
 from ..config.masked import MaskedDenoiserConfig, refuse_without_clean_images
 from ..config.n2n import N2NConfig
-from ..config.n2v import RECOMMENDED, N2VConfig
+from ..config.n2v import RECOMMENDED, N2VConfig, refuse_without_posterior
 from ..config.reading import CONFIGS
 from ..data.patches import as_image_list, check_patch_fits, hold_out
 from ..errors import ConfigError, ImageError, ModelFolderError
@@ -67,6 +67,7 @@ def denoise(
     seed: int | None = None,
     dtype=None,
     tta: bool = False,
+    posterior: bool = False,
     verbose: int | str = "auto",
     return_model: bool = False,
     **settings,
@@ -93,6 +94,10 @@ def denoise(
         Of the result; 'same' is that of `image`. Default: float32.
     tta : bool
         Average over turns and flips of the XY plane: a little better, eight times slower.
+    posterior : bool
+        For 'n2v' and 'n2v2': bring back what each noisy pixel itself tells, which blind spots leave
+        out (`N2V.predict` with ``output='posterior'``). Sharper and nearer to the clean image where
+        the noise is as independent as the method takes it to be. 'hqssl' always does.
     verbose : {'auto', 0, 1, 2}
         As in `keras.Model.fit`.
     return_model : bool
@@ -121,13 +126,16 @@ def denoise(
     check_image(image)
     result_dtype(dtype, image.dtype)
     refuse_without_clean_images(method)
+    if posterior:
+        refuse_without_posterior(method)
     if n_dim not in (None, 2, 3):
         raise ConfigError(f"n_dim must be 2 or 3. Received: {n_dim}.")
     n_dim = choose_n_dim([(image.shape, axes)], method) if n_dim is None else n_dim
     stack = StackLayout.of(image, axes, n_dim).to_stack(image)
     model = new_model([stack], method, None, train_seed=seed, **settings)
     train_with_validation(model, [stack], verbose=verbose)
-    result = model.predict(image, axes, dtype=dtype, tta=tta)
+    options = {"output": "posterior"} if posterior else {}
+    result = model.predict(image, axes, dtype=dtype, tta=tta, **options)
     return (result, model) if return_model else result
 
 

@@ -45,6 +45,14 @@ def test_train_predict_info(run, noisy, tmp_path):
         "--weights", "weights_last.h5",
     )  # fmt: skip
     assert code == 0, text
+    code, text = run("predict", noisy, "-m", model, "-o", tmp_path / "p.tif", "--posterior")
+    assert code == 0, text
+    assert not np.array_equal(
+        read_image(tmp_path / "p.tif").data, read_image(out / "noisy.tif").data
+    )
+    code, text = run("predict", noisy, "-m", model, "-o", tmp_path / "p.zarr", "--posterior")
+    assert code == 1
+    assert "block by block" in text
     code, text = run("info", model)
     assert code == 0
     assert "N2V2, 2D" in text
@@ -184,6 +192,9 @@ def test_bad_input_is_refused_before_any_work(run, noisy, tmp_path, rng, monkeyp
     refused("denoise", noisy, "-o", out, "--device", "tpu", words=["--device", "tpu"])
     refused("denoise", noisy, "-o", out, "--method", "structn2v", "--struct-length", "4",
             words=["odd"])  # fmt: skip
+    refused("denoise", noisy, "-o", out, "--method", "structn2v", "--posterior",
+            words=["n2v2, hqssl only", "--posterior"])  # fmt: skip
+    refused("denoise", noisy, "-o", tmp_path / "o.zarr", "--posterior", words=["block by block"])
     bad = rng.normal(size=(64, 64))
     bad[3, 4] = np.inf
     refused(*saved("inf.npy", bad), words=["1 of 4096", "(3, 4)"])

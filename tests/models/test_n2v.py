@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from n2v_tk import N2V, N2VConfig
+from n2v_tk import N2V, N2VConfig, estimate_noise
 from n2v_tk.errors import (
     AxesError,
     CompatibilityWarning,
@@ -14,6 +14,7 @@ from n2v_tk.errors import (
     ImageError,
     ModelFolderError,
 )
+from n2v_tk.prediction.posterior import posterior_mean
 
 # some variants are unknown to n2v, which saving says
 pytestmark = pytest.mark.filterwarnings("ignore:Only n2v_tk opens")
@@ -94,6 +95,41 @@ def test_prediction_in_any_axes(model, rng):
     result = model.predict(many, "TZYXC")
     assert result.shape == many.shape
     np.testing.assert_allclose(result[0, ..., 0], single, **close)
+
+
+def test_the_pixel_itself_is_brought_back(model, rng):
+    image = rng.normal(100, 10, (2, 64, 64, 1)).astype(np.float32)
+    prior = model.predict(image, "SYXC")
+    np.testing.assert_array_equal(model.predict(image, "SYXC", output="prior"), prior)
+    result = model.predict(image, "SYXC", output="posterior", noise=10.0, dtype=np.float64)
+    assert result.dtype == np.float64
+    expected = posterior_mean(image, np.asarray(prior), np.float32(100))
+    np.testing.assert_allclose(result, expected, rtol=1e-5)
+    assert np.abs(expected - prior).max() > 0.5
+    # in any axes, and with what is estimated from the image, over all samples
+    turned = model.predict(image[..., 0].T, "XYS", output="posterior", noise=10.0)
+    np.testing.assert_allclose(turned, result[..., 0].T, rtol=1e-4)
+    estimate = estimate_noise(image[..., 0])
+    np.testing.assert_allclose(
+        model.predict(image, "SYXC", output="posterior"),
+        model.predict(image, "SYXC", output="posterior", noise=estimate),
+        rtol=1e-5,
+    )
+
+
+def test_posteriors_that_cannot_be(model, noisy_stack, small, rng):
+    image = rng.normal(100, 10, (64, 64))
+    with pytest.raises(ConfigError, match=r"'prior' or 'posterior'.*'mean'"):
+        model.predict(image, "YX", output="mean")
+    with pytest.raises(ConfigError, match=r"noise must be.*-3"):
+        model.predict(image, "YX", output="posterior", noise=-3)
+    with pytest.raises(ImageError, match=r"Too few pixels.*\(1, 32, 32\)"):
+        model.predict(image[:32, :32], "YX", output="posterior")
+    lines = {"structN2Vmask": [[1, 0, 1]], "n2v_patch_shape": (32, 32)}
+    struct = N2V(N2VConfig(noisy_stack, **lines, **small), basedir=None)
+    with pytest.raises(ConfigError, match=r"correlated noise.*structN2Vmask"):
+        struct.predict(image, "YX", output="posterior")
+    assert struct.predict(image, "YX", output="posterior", noise=10.0).shape == (64, 64)
 
 
 def test_tiles_do_not_change_the_result(model, rng):

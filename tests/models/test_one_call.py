@@ -10,6 +10,7 @@ QUICK = {
     "unet_n_first": 16,
     "train_epochs": 3,
     "train_steps_per_epoch": 40,
+    "train_batch_size": 16,
     "train_precision": "float32",
     "batch_norm": False,  # its moving averages need more steps than these
     "seed": 0,
@@ -34,10 +35,15 @@ def test_a_micrograph_gets_better(noisy_cell, method, dtype, steps):
     image = noisy if dtype == "float32" else np.clip(np.rint(noisy + 100), 0, None).astype(dtype)
     truth = clean if dtype == "float32" else clean + 100
     settings = {**QUICK, "train_steps_per_epoch": steps}
-    result = n2v_tk.denoise(image, method=method, dtype="same", **settings)
+    result, model = n2v_tk.denoise(
+        image, method=method, dtype="same", return_model=True, **settings
+    )
     assert result.dtype == dtype
     # at least 5 dB
     assert error(result, truth) < error(image, truth) / 3
+    # so little training leaves much to the pixels themselves
+    posterior = model.predict(image, "YX", output="posterior")
+    assert error(posterior, truth) < 0.95 * error(result, truth)
 
 
 @pytest.mark.slow
@@ -88,6 +94,12 @@ def test_settings_that_fit_the_image(rng):
         make_config([rng.normal(size=(1, 64, 64, 1))], "bm3d")
     with pytest.raises(ImageError, match="at least 4 pixels"):
         make_config([rng.normal(size=(1, 3, 64, 1))])
+
+
+@pytest.mark.parametrize("method", ["structn2v", "n2n"])
+def test_methods_without_a_posterior_say_so(rng, method):
+    with pytest.raises(ConfigError, match=rf"n2v, n2v2, hqssl only.*{method}"):
+        n2v_tk.denoise(rng.normal(size=(2, 64, 64)), "TYX", method, posterior=True)
 
 
 def test_dimensions():

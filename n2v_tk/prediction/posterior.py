@@ -1,0 +1,154 @@
+"""The pixel's own value, which blind spots leave out, brought back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from ..data.noise_estimation import NoiseEstimate, estimate_noise
+from ..errors import ConfigError
+
+# pixels over which the spread of the clean image around the prediction is averaged (standard
+# deviation of a Gaussian window): narrower windows are noisy, wider ones blind to structure
+WIDTH = 6.0
+# deviations from which a pixel is no noise of the known kind but hot, and not to be believed
+_HOT = 3.0
+_TINY = np.finfo(np.float32).tiny
+
+
+def noise_variance_of(
+    noisy: np.ndarray, noise: float | tuple[float, float, float] | NoiseEstimate | None = None
+) -> Callable[[np.ndarray], np.ndarray]:
+    """Variance of the noise as a function of the clean image.
+
+    Parameters
+    ----------
+    noisy : ndarray (S, (Z,) Y, X, C)
+    noise : float, (gain, offset, read noise) or NoiseEstimate, optional
+        Standard deviation; a camera; or what was estimated. None estimates it from `noisy`, channel
+        by channel and over all samples.
+
+    Returns
+    -------
+    callable
+        From clean images (S, (Z,) Y, X, C) to the variance of their noise.
+
+    Raises
+    ------
+    ConfigError
+        If a number is not finite, or not above 0.
+    ImageError
+        If there are too few pixels to tell the noise from.
+    """
+    if noise is None:
+        lines = [_line_of(estimate_noise(noisy[..., c])) for c in range(noisy.shape[-1])]
+    elif isinstance(noise, NoiseEstimate):
+        lines = [_line_of(noise)]
+    else:
+        numbers = _numbers(noise)
+        if numbers is None or min(numbers[0], numbers[-1]) <= 0:
+            raise ConfigError(
+                "noise must be a standard deviation above 0, or (gain, offset, read noise) with "
+                f"gain and read noise above 0. Received: {noise!r}."
+            )
+        gain, offset, read = numbers if numbers.size == 3 else (0.0, 0.0, numbers[0])
+        lines = [(gain, read**2 - gain * offset, read**2)]
+    slope, at_zero, least = np.array(lines, np.float32).T
+    return lambda clean: np.maximum(slope * clean + at_zero, least)
+
+
+def _numbers(noise):
+    """One or three finite numbers, or None."""
+    try:
+        numbers = np.asarray(noise, float).reshape(-1)
+    except (TypeError, ValueError):
+        return None
+    return numbers if numbers.size in (1, 3) and np.isfinite(numbers).all() else None
+
+
+def _line_of(estimate):
+    """Slope, value at zero and least value of variance over signal."""
+    least = 0.1 * estimate.sigma**2
+    if estimate.gain > 0:
+        least = max(least, min(estimate.variance_in_the_dark, estimate.sigma**2))
+    return estimate.gain, estimate.variance_at_zero, max(least, _TINY)
+
+
+def posterior_mean(
+    noisy: np.ndarray, predicted: np.ndarray, noise_variance: np.ndarray, width: float = WIDTH
+) -> np.ndarray:
+    """Mean of the clean image given all pixels, from what is predicted without each pixel's own.
+
+    A network with blind spots gives the mean of the clean value given the other pixels. With
+    normal distributions, of variance s around that mean and of variance n for the noise, the mean
+    given the pixel y too is ``(n * predicted + s * y) / (n + s)`` (Laine et al., NeurIPS 2019,
+    equation 6, for one channel). There a network tells s of every pixel; here it is what the
+    squared difference of image and prediction has beyond n, in a window around the pixel.
+
+    Parameters
+    ----------
+    noisy, predicted : ndarray (S, (Z,) Y, X, C)
+        In the same units.
+    noise_variance : ndarray
+        That broadcasts to them: variance of the noise in squared units.
+    width : float
+        Standard deviation of the window, in pixels.
+
+    Returns
+    -------
+    ndarray of float32, shape of `noisy`
+
+    Examples
+    --------
+    Where the prediction knows nothing of the image, the noisy pixel counts most.
+
+    >>> rng = np.random.default_rng(0)
+    >>> clean = rng.normal(0, 10, (1, 64, 64, 1))
+    >>> noisy = clean + rng.normal(0, 1, clean.shape)
+    >>> result = posterior_mean(noisy, np.zeros_like(noisy), np.float32(1))
+    >>> bool(np.mean((result - clean) ** 2) < 1.1)
+    True
+    """
+    noisy = np.asarray(noisy, np.float32)
+    predicted = np.asarray(predicted, np.float32)
+    deviation = np.sqrt(np.maximum(np.asarray(noise_variance, np.float32), _TINY))
+    # in units of the noise: 1 where the prediction is the clean image
+    difference = (noisy - predicted) / deviation
+    seen = _local_variance(difference, width)
+    share = np.maximum(seen - 1, 0) / np.maximum(seen, 1)
+    limit = _HOT * np.sqrt(np.maximum(seen, 1))
+    return predicted + share * np.clip(difference, -limit, limit) * deviation
+
+
+def _local_variance(values, width):
+    """Mean square of values of mean 0 in a window, as far as it is no accident.
+
+    The mean square of n normal values varies by ``2 / n`` of its square. What varies no more from
+    window to window is taken for one number, and what varies more is drawn towards the mean by as
+    much (James and Stein), image by image and channel by channel.
+    """
+    local, count = _local_mean_of_squares(values, width)
+    axes = tuple(range(1, values.ndim - 1))
+    mean = local.mean(axes, keepdims=True)
+    accident = 2 / count * np.mean(local**2, axes, keepdims=True)
+    real = 1 - accident / np.maximum(local.var(axes, keepdims=True), _TINY)
+    return mean + np.clip(real, 0, 1) * (local - mean)
+
+
+def _local_mean_of_squares(values, width):
+    """With the number of values in a window; single ones far off count no more than they could."""
+    from scipy.ndimage import gaussian_filter
+
+    n_dim = values.ndim - 2
+    window = (0.0, *[width] * n_dim, 0.0)
+    offsets = np.arange(-int(4 * width + 0.5), int(4 * width + 0.5) + 1)
+    weights = np.exp(-0.5 * (offsets / width) ** 2)
+    weights /= weights.sum()
+    # of a pixel in its own window, and pixels that a mean with equal weights would have
+    own, count = float(weights.max()) ** n_dim, float(np.sum(weights**2)) ** -n_dim
+    squares = limited = values**2
+    for _ in range(2):
+        around = (gaussian_filter(limited, window) - own * limited) / (1 - own)
+        limited = np.minimum(squares, _HOT**2 * np.maximum(around, 0))
+    return gaussian_filter(limited, window), count
