@@ -12,20 +12,20 @@ BOOKS = {path.stem: path for path in sorted(FOLDER.glob("*.ipynb"))}
 
 # what the tests change in the settings, so that training is short but shows an effect
 QUICK = {
-    "01_first_denoising": {"method": "n2v", "epochs": 3, "steps": 40},
+    "01_first_denoising": {"method": "n2v", "epochs": 3, "steps": 160},
     "02_your_own_2d_data": {"epochs": 3, "steps": 12, "filters": 16},
     "03_volumes_and_films": {
         "patch": (8, 32, 32), "filters": 8, "epochs": 3, "steps": 15, "film_epochs": 3,
-        "film_steps": 15,
+        "film_steps": 60,
     },
-    "04_colours_and_channels": {"filters": 8, "epochs": 3, "steps": 30},
-    "05_structured_noise": {"filters": 8, "epochs": 3, "steps": 50},
-    "06_no_checkerboard": {"filters": 8, "epochs": 3, "steps": 50},
+    "04_colours_and_channels": {"filters": 8, "epochs": 3, "steps": 120},
+    "05_structured_noise": {"filters": 8, "epochs": 3, "steps": 200},
+    "06_no_checkerboard": {"filters": 8, "epochs": 3, "steps": 200},
     "07_repeated_frames": {"patch": 64, "epochs": 3, "steps": 15},
     "08_uncertainty": {"width": 12, "patch": 64, "epochs": 3, "steps": 12},
     "09_deep_image_prior": {"filters": (16, 16, 16), "iterations": 80, "check_every": 20},
     "10_masked_training": {"width": 12, "patch": 16, "epochs": 3, "steps": 20},
-    "11_export_and_serve": {"filters": 8, "epochs": 3, "steps": 50},
+    "11_export_and_serve": {"filters": 8, "epochs": 3, "steps": 200},
     "12_from_n2v": {"filters": 8, "epochs": 3, "steps": 50},
 }  # fmt: skip
 
