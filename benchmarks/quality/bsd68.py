@@ -11,7 +11,8 @@ to its end; other work on the machine spoils it. Networks have 32 filters at fir
 CAREamics, Noise2Noise and supervised training alike) or 141,379 weights (HQ-SSL).
 
 `best` is of the weights with the lowest validation loss, `last` of the last ones, and `tta` of the
-last ones averaged over eight turns and flips.
+last ones averaged over eight turns and flips. `prior` is what a network with blind spots says of a
+pixel without itself, `posterior` with it; N2V takes the noise for that from each image.
 """
 
 import json
@@ -61,7 +62,7 @@ def blind_spots(make):
         X = training_images(args)
         config = make(X, **NO_SCHEDULE, train_seed=seed, train_batch_size=16)
         data = (X[VALIDATION:], X[:VALIDATION])
-        return trained(args, N2V, config, *data)
+        return trained(args, N2V, config, *data, outputs=("prior", "posterior"))
 
     return run
 
@@ -156,7 +157,7 @@ def trained(args, model_class, config, *data, outputs=(None,)):
             for output in outputs:
                 options = {} if output is None else {"output": output}
                 of = {weights: options}
-                if weights == "last":
+                if weights == "last" and model_class is not HQSSL:
                     of["tta"] = options | {"tta": True}
                 for name, more in of.items():
                     results = [model.predict(image, "YX", **more) for image in images]
