@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import keras
@@ -27,7 +28,7 @@ from .n2v import N2V
 from .predicting import as_image
 
 METHODS = {
-    **dict.fromkeys(("n2v", "n2v2", "structn2v"), N2VConfig),
+    **{name: partial(N2VConfig.recommended, method=name) for name in ("n2v", "n2v2", "structn2v")},
     "hqssl": HQSSLConfig,
     "n2n": N2NConfig,
     "masked": MaskedDenoiserConfig,
@@ -172,7 +173,7 @@ def make_config(
         return METHODS[method](images, **{**_RECIPE_LARGE, **settings})
     if method == "masked":
         return MaskedDenoiserConfig(images, **{**_RECIPE_MASKED, **settings})
-    config = N2VConfig.recommended(images, method, **settings)
+    config = METHODS[method](images, **settings)
     check_patch_fits(images, config.n2v_patch_shape, 2**config.unet_n_depth)
     return config
 
