@@ -32,8 +32,9 @@ _WHAT_N2V_DOES = {
     "train_augment": False,
 }
 
-# What reached most in equal time on images held out from Train400 (python -m benchmarks quality
-# recipe). Without batch normalisation the rate must rise slowly at first.
+# Chosen on images held out from Train400, one seed, four minutes of one core each; `python -m
+# benchmarks quality recipe` compares them with their neighbours. Without batch normalisation the
+# rate rises slowly at first.
 RECOMMENDED = {
     "unet_kern_size": 3,
     "batch_norm": False,
@@ -52,7 +53,8 @@ _WITH_BATCH_NORM = {
     "train_learning_rate": 1e-3,
 }
 RECOMMENDED_3D = {**_WITH_BATCH_NORM, "train_batch_size": 4, "train_steps_per_epoch": 40}
-# every blind spot hides a whole line; without batch normalisation most trainings end in a constant
+# every blind spot hides a whole line; without batch normalisation short trainings may end in a
+# constant
 RECOMMENDED_STRUCT = {
     **_WITH_BATCH_NORM,
     "train_batch_size": 16,
@@ -184,7 +186,7 @@ class N2VConfig(UNetConfig):
 
     @classmethod
     def recommended(cls, X=None, method: str = "n2v", **settings) -> N2VConfig:
-        """Settings that were best on held-out images for the time they take (docs/quality.md).
+        """Settings that learn fast, chosen on images that had no part in any test.
 
         `n2v_tk.denoise` and the commands take these. Patches fit the images.
 

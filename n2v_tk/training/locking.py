@@ -43,13 +43,13 @@ def in_use(folder: str | os.PathLike) -> Iterator[None]:
     ------
     FolderInUseError
         If a training uses the folder.
+    ModelFolderError
+        If the folder cannot be written.
 
     Warns
     -----
     UserWarning
         If the file system knows no locks.
-    ModelFolderError
-        If the folder cannot be written.
     """
     folder = Path(folder)
     try:
