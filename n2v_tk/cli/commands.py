@@ -14,7 +14,7 @@ from ..normalization import result_dtype
 from .device import start_backend
 from .files import find_inputs, plan_outputs, read_all
 from .text import numbers, say
-from .training import free_folder, make_model, refuse_single_frames, train_model
+from .training import free_folder, make_model, refuse_single_frames, stacks_of, train_model
 
 
 def denoise(
@@ -31,6 +31,12 @@ def denoise(
     if save_model is not None:
         _check_model_folder(save_model, overwrite)
     model = make_model(images, training, save_model, device)
+    if posterior and training["method"] != "hqssl":
+        from ..prediction.posterior import noise_variance_of
+
+        # images too small to tell their noise are refused before the training
+        for stack in stacks_of(images, model.config.n_dim):
+            noise_variance_of(stack)
     rescue = save_model or free_folder(targets[0].with_suffix("").with_suffix(""))
     train_model(console, model, images, rescue, devices=training["devices"])
     try:

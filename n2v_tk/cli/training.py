@@ -90,10 +90,10 @@ def make_model(images: Sequence[Image], training, folder, device, resume=False):
                 f"A model that is trained further keeps its dimensions. Received: --dim "
                 f"{training['n_dim']} for a {n_dim}D model. Leave --dim out."
             )
-        return go_on_with(old, _stacks(images, n_dim), folder, **training["settings"])
+        return go_on_with(old, stacks_of(images, n_dim), folder, **training["settings"])
     shapes = [(i.data.shape, i.axes) for i in images]
     n_dim = training["n_dim"] or choose_n_dim(shapes, training["method"])
-    return new_model(_stacks(images, n_dim), training["method"], folder, **training["settings"])
+    return new_model(stacks_of(images, n_dim), training["method"], folder, **training["settings"])
 
 
 def train_model(
@@ -120,7 +120,7 @@ def train_model(
         highlight=False,
     )
     try:
-        stacks = [None if i is None else _stacks(i, config.n_dim) for i in (images, pairs)]
+        stacks = [None if i is None else stacks_of(i, config.n_dim) for i in (images, pairs)]
         train_with_validation(model, stacks[0], verbose=0, pairs=stacks[1], resume=resume)
         if not progress.began:
             say(console, "Training had ended already. Go on with more --epochs than it had.")
@@ -132,7 +132,8 @@ def train_model(
         progress.close()
 
 
-def _stacks(images, n_dim):
+def stacks_of(images: Sequence[Image], n_dim: int) -> list:
+    """Images as (S, (Z,) Y, X, C)."""
     return [StackLayout.of(i.data, i.axes, n_dim).to_stack(i.data) for i in images]
 
 

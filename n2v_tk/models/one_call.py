@@ -21,6 +21,7 @@ from ..config.reading import CONFIGS
 from ..data.patches import as_image_list, check_patch_fits, hold_out
 from ..errors import ConfigError, ImageError, ModelFolderError
 from ..normalization import check_image, result_dtype
+from ..prediction.posterior import noise_variance_of
 from ..training.state import settings_in
 from .base import Denoiser
 from .loading import class_of
@@ -135,6 +136,9 @@ def denoise(
         raise ConfigError(f"n_dim must be 2 or 3. Received: {n_dim}.")
     n_dim = choose_n_dim([(image.shape, axes)], method) if n_dim is None else n_dim
     stack = StackLayout.of(image, axes, n_dim).to_stack(image)
+    if posterior and method != "hqssl":
+        # an image too small to tell its noise is refused before the training
+        noise_variance_of(stack)
     model = new_model([stack], method, None, train_seed=seed, **settings)
     train_with_validation(model, [stack], verbose=verbose)
     options = {"output": "posterior"} if posterior else {}

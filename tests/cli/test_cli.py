@@ -195,6 +195,8 @@ def test_bad_input_is_refused_before_any_work(run, noisy, tmp_path, rng, monkeyp
     refused("denoise", noisy, "-o", out, "--method", "structn2v", "--posterior",
             words=["n2v2, hqssl only", "--posterior"])  # fmt: skip
     refused("denoise", noisy, "-o", tmp_path / "o.zarr", "--posterior", words=["block by block"])
+    refused(*saved("few.npy", rng.normal(size=(48, 48))), "--patch", "32,32", "--posterior",
+            words=["Too few pixels", "48, 48"])  # fmt: skip
     bad = rng.normal(size=(64, 64))
     bad[3, 4] = np.inf
     refused(*saved("inf.npy", bad), words=["1 of 4096", "(3, 4)"])

@@ -102,6 +102,15 @@ def test_methods_without_a_posterior_say_so(rng, method):
         n2v_tk.denoise(rng.normal(size=(2, 64, 64)), "TYX", method, posterior=True)
 
 
+def test_noise_that_cannot_be_told_is_found_before_the_training(rng, monkeypatch):
+    def no_work(*arguments, **options):
+        raise AssertionError("work was done")
+
+    monkeypatch.setattr("n2v_tk.models.one_call.train_with_validation", no_work)
+    with pytest.raises(ImageError, match="Too few pixels"):
+        n2v_tk.denoise(rng.normal(size=(48, 48)), posterior=True)
+
+
 def test_dimensions():
     assert choose_n_dim([((64, 64), "YX"), ((20, 64, 64), "TYX")]) == 2
     assert choose_n_dim([((20, 64, 64), "ZYX")]) == 3
