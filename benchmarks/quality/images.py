@@ -39,20 +39,27 @@ def with_poisson_noise(images, seed, peak=30.0):
     ]
 
 
-def noisy_grey(folder, split, noise="sigma 25"):
-    """Clean and noisy images of a split; `noise` is 'sigma S' or 'poisson P'."""
+def with_noise(images, seed, noise):
+    """`noise` is 'sigma S' or 'poisson P'."""
     kind, level = noise.split()
-    clean = grey(folder, split)
     draw = {"sigma": with_normal_noise, "poisson": with_poisson_noise}[kind]
-    return clean, draw(clean, SEEDS[split], float(level))
+    return draw(images, seed, float(level))
+
+
+def noisy_grey(folder, split, noise="sigma 25"):
+    """Clean and noisy images of a split."""
+    clean = grey(folder, split)
+    return clean, with_noise(clean, SEEDS[split], noise)
 
 
 def score(truths, results):
-    """Mean PSNR and SSIM over images of range 255."""
+    """PSNR and SSIM for range 255, means over images, and the PSNR of each in decibel."""
     pairs = list(zip(truths, results, strict=True))
+    each = [psnr(t, r, 255.0) for t, r in pairs]
     return {
-        "psnr": float(np.mean([psnr(t, r, 255.0) for t, r in pairs])),
-        "ssim": float(np.mean([ssim(t, r, 255.0) for t, r in pairs])),
+        "psnr": float(np.mean(each)),
+        "ssim": float(np.mean([ssim(t, r, 255.0, -1 if t.ndim == 3 else None) for t, r in pairs])),
+        "each": [round(value, 3) for value in each],
     }
 
 

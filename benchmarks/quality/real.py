@@ -19,7 +19,7 @@ from n2v_tk.plot import before_after
 
 from ..common import arguments
 from ..real_images import load
-from .timed import NO_SCHEDULE, Figures, train_for
+from .timed import Figures, train_for
 
 SETS = (
     "w2s_dev", "fmd_confocal_fish", "fmd_confocal_mice", "hagen_nucleus", "hagen_mito60x_noise2",
@@ -30,9 +30,8 @@ SETS = (
 def blind_spots(method="n2v", **changes):
     def run(image, seed, minutes):
         X = image.astype(np.float32)[None, ..., None]
-        settings = {**NO_SCHEDULE, "train_seed": seed, **changes}
-        model = N2V(N2VConfig.recommended(X, method, **settings), basedir=None)
-        found = train_for(model, minutes * 60, X, None, warm_up=0.02)
+        config = N2VConfig.recommended(X, method, train_seed=seed, **changes)
+        model, found = train_for(N2V, config, minutes * 60, X, None)
         results = {"": model.predict(image, "YX"), "tta": model.predict(image, "YX", tta=True)}
         if model.config.structN2Vmask is None:
             results["posterior"] = model.predict(image, "YX", output="posterior")
@@ -46,10 +45,9 @@ def hqssl(image, seed, minutes):
     X = image.astype(np.float32)[None, ..., None]
     config = HQSSLConfig(
         X, noise_model="camera", net_width=24, train_patch_shape=(128, 128), train_batch_size=1,
-        train_learning_rate=1e-3, train_seed=seed, **NO_SCHEDULE,
+        train_learning_rate=1e-3, train_seed=seed,
     )  # fmt: skip
-    model = HQSSL(config, basedir=None)
-    found = train_for(model, minutes * 60, X, None, warm_up=0.02)
+    model, found = train_for(HQSSL, config, minutes * 60, X, None)
     both = model.predict(image, "YX", output="all")
     return found, {"": both["posterior_mean"], "prior": both["prior_mean"]}
 
@@ -60,7 +58,7 @@ METHODS = {
     "structn2v": blind_spots("structn2v", length=5),
     "hqssl": hqssl,
     "n2v with batch norm": blind_spots(
-        batch_norm=True, train_batch_size=16, train_learning_rate=1e-3
+        batch_norm=True, train_batch_size=16, train_learning_rate=1e-3, train_schedule="cosine"
     ),
 }
 

@@ -18,10 +18,13 @@ from n2v_tk.masking.masker import BlindSpotMasker
 
 from ..common import arguments
 from .images import HELD_OUT, noisy_grey, score
-from .timed import NO_SCHEDULE, Figures, train_for
+from .timed import Figures, train_for
 
 # the settings of `n2v_tk.denoise` until they were chosen by this benchmark
-BEFORE = {"batch_norm": True, "train_batch_size": 16, "train_learning_rate": 1e-3}
+BEFORE = {
+    "batch_norm": True, "train_batch_size": 16, "train_learning_rate": 1e-3,
+    "train_schedule": "cosine",
+}  # fmt: skip
 CHANGES = {
     "recommended": {},
     "before": BEFORE,
@@ -39,6 +42,10 @@ CHANGES = {
     "residual": {"unet_residual": True},
     "mean absolute error": {"train_loss": "mae"},
     "no turns and flips": {"train_augment": False},
+    "half a cosine": {"train_schedule": "cosine"},
+    "rate falls late": {"train_ramps": (0.05, 0.3)},
+    "rate never falls": {"train_ramps": (0.05, 0.0)},
+    "one cycle": {"train_ramps": (0.3, 0.7)},
     "average of weights": {"train_ema": 0.999},
     "depth 3, 16 filters": {"unet_n_depth": 3, "unet_n_first": 16},
     "depth 3, 24 filters": {"unet_n_depth": 3, "unet_n_first": 24},
@@ -51,9 +58,8 @@ CHANGES = {
 def run(data, change, seed, minutes):
     clean, noisy = noisy_grey(data, "train400")
     X = np.stack(noisy[:-HELD_OUT])[..., None]
-    settings = {**NO_SCHEDULE, "train_seed": seed, **change}
-    model = N2V(N2VConfig.recommended(X, **settings), basedir=None)
-    found = train_for(model, minutes * 60, X, None, warm_up=0.02)
+    config = N2VConfig.recommended(X, train_seed=seed, **change)
+    model, found = train_for(N2V, config, minutes * 60, X, None)
     truths, images = clean[-HELD_OUT:], noisy[-HELD_OUT:]
     found |= score(truths, [model.predict(image, "YX") for image in images])
     found["tta"] = score(truths, [model.predict(i, "YX", tta=True) for i in images])["psnr"]

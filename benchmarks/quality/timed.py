@@ -1,11 +1,13 @@
 """Training for a given time, and figures that are kept as soon as they are there."""
 
 import json
-import math
 import os
 import time
 
 import keras
+import numpy as np
+
+from n2v_tk.training.callbacks import CosineSchedule, RampSchedule
 
 from ..common import machine, versions
 
@@ -16,37 +18,36 @@ def processor_seconds():
 
 
 class Budget(keras.callbacks.Callback):
-    """Ends a training when its time is over, and brings the learning rate to zero by then.
+    """Ends a training when its time is over, with the schedule of the learning rate laid over it.
 
-    Everything counts from the start of the training, compilation included. The rate rises to
-    `rate` over the share `warm_up` of the time, then falls along half a cosine.
+    Everything counts from the start of the training, compilation included.
 
     Parameters
     ----------
     seconds : float
-    rate : float
-        Learning rate, as `train_learning_rate`.
-    warm_up : float
-        Share of the time.
+    config : DenoiserConfig
+        Whose `train_schedule` is 'cosine' or 'ramps'.
     clock : callable
         Seconds.
     """
 
-    def __init__(self, seconds, rate, warm_up=0.0, clock=processor_seconds):
+    def __init__(self, seconds, config, clock=processor_seconds):
         super().__init__()
-        self.seconds, self.rate, self.warm_up, self.clock = seconds, rate, warm_up, clock
-        self.steps = 0
+        self.seconds, self.clock, self.steps = seconds, clock, 0
+        points, rate = 1000, config.train_learning_rate
+        if config.train_schedule == "cosine":
+            schedule = CosineSchedule(rate, points)
+        else:
+            schedule = RampSchedule(rate, points, *config.train_ramps)
+        self.rates = np.asarray(schedule(np.arange(points + 1)))
 
     def on_train_begin(self, logs=None):
         self.start = self.clock()
 
     def on_train_batch_begin(self, batch, logs=None):
         done = min(1.0, (self.clock() - self.start) / self.seconds)
-        if done < self.warm_up:
-            share = done / self.warm_up
-        else:
-            share = (1 + math.cos(math.pi * (done - self.warm_up) / (1 - self.warm_up))) / 2
-        self.model.optimizer.learning_rate = self.rate * share
+        rate = np.interp(done * (len(self.rates) - 1), np.arange(len(self.rates)), self.rates)
+        self.model.optimizer.learning_rate = float(rate)
 
     def on_train_batch_end(self, batch, logs=None):
         self.steps += 1
@@ -55,17 +56,19 @@ class Budget(keras.callbacks.Callback):
             self.model.stop_training = True
 
 
-def train_for(model, seconds, *data, warm_up=0.0, clock=processor_seconds):
-    """Train a model, whose config has no schedule of its own, and return steps and seconds."""
-    budget = Budget(seconds, model.config.train_learning_rate, warm_up, clock)
+def train_for(
+    model_class, config, seconds, *data, folder=None, keep="last", clock=processor_seconds
+):
+    """Train a model for a time; returns it, and steps, seconds and weights."""
+    # the budget sets the rate: schedules of Keras count steps, whose number is not known here
+    plain = {"train_schedule": "plateau", "train_reduce_lr": None, "train_keep": keep}
+    model = model_class(config.model_copy(update=plain), "model", folder)
+    budget = Budget(seconds, config, clock)
     model.prepare_for_training()
     model.callbacks.append(budget)
     model.train(*data, epochs=100_000, steps_per_epoch=100, verbose=0)
-    return {"steps": budget.steps, "seconds": budget.spent}
-
-
-# for configs of models that `train_for` trains
-NO_SCHEDULE = {"train_schedule": "plateau", "train_reduce_lr": None, "train_keep": "last"}
+    weights = sum(int(np.prod(v.shape)) for v in model.keras_model.trainable_variables)
+    return model, {"steps": budget.steps, "seconds": budget.spent, "weights": weights}
 
 
 class Figures:

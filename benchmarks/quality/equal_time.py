@@ -1,0 +1,239 @@
+"""What methods reach in equal time on images of one kind, n2v 0.3.3 and CAREamics among them."""
+
+import json
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from n2v_tk import HQSSL, N2N, N2V, DeepImagePrior, DIPConfig, HQSSLConfig, N2NConfig, N2VConfig
+from n2v_tk.prediction.posterior import noise_variance_of, posterior_mean
+
+from .. import common
+from .images import score
+from .timed import Figures, train_for
+
+HQSSL_RECIPE = {
+    "net_width": 16, "train_patch_shape": (96, 96), "train_batch_size": 2,
+    "train_learning_rate": 1e-3,
+}  # fmt: skip
+PAIRS_RECIPE = {
+    "network": "unet", "unet_kern_size": 3, "train_patch_shape": (64, 64), "train_batch_size": 4,
+    "train_learning_rate": 1e-3,
+}  # fmt: skip
+# one image at a time: of these every so many, by their number
+DIP_EVERY = 17
+PEERS = {"n2v 0.3.3": "n2v", "CAREamics": "careamics"}
+
+
+@dataclass
+class Task:
+    """Images to learn from, and others to be judged by.
+
+    Attributes
+    ----------
+    noise : str
+        'sigma S' or 'poisson P'.
+    truth, noisy : lists of ndarray (Y, X) or (Y, X, C)
+        To be judged by.
+    train : ndarray (S, Y, X, C)
+        Noisy.
+    again, clean : functions without arguments
+        To the same images with other noise, and without.
+    validation : int
+        How many of the training images validate; 0 for none.
+    """
+
+    noise: str
+    truth: list
+    noisy: list
+    train: np.ndarray
+    again: Callable
+    clean: Callable | None = None
+    validation: int = 0
+
+    @property
+    def axes(self):
+        return "YX" if self.noisy[0].ndim == 2 else "YXC"
+
+    def parts(self, *arrays):
+        """Training and validation parts of each."""
+        n = self.validation
+        training, validating = [a[n:] for a in arrays], [a[:n] for a in arrays]
+        if not n:
+            return training, None
+        return training, validating[0] if len(arrays) == 1 else tuple(validating)
+
+
+def blind_spots(method):
+    def run(task, args, seed):
+        config = N2VConfig.recommended(task.train, method, train_seed=seed)
+        return trained(task, args, N2V, config, task.train, outputs=prior_and_posterior)
+
+    return run
+
+
+def hqssl(known):
+    def run(task, args, seed):
+        kind, level = task.noise.split()
+        noise = {"sigma": "gaussian", "poisson": "poisson"}[kind]
+        # HQ-SSL's level of Poisson noise is its variance per brightness
+        level = float(level) if kind == "sigma" else 255 / float(level)
+        config = HQSSLConfig(
+            task.train, noise_model=noise, noise_level=level if known else None,
+            train_seed=seed, **HQSSL_RECIPE,
+        )  # fmt: skip
+        return trained(task, args, HQSSL, config, task.train, outputs=prior_and_posterior)
+
+    return run
+
+
+def pairs(name):
+    def run(task, args, seed):
+        target = getattr(task, name)()
+        config = N2NConfig(task.train, train_seed=seed, **PAIRS_RECIPE)
+        return trained(task, args, N2N, config, task.train, target, outputs=plain)
+
+    return run
+
+
+def peer(name):
+    def run(task, args, seed):
+        python = args.n2v_python if name == "n2v" else args.careamics_python
+        if python is None:
+            raise SystemExit(f"{name} is missing: python -m benchmarks peers {name}")
+        (train,), validating = task.parts(task.train)
+        with tempfile.TemporaryDirectory() as folder:
+            given, written = Path(folder, "images.npz"), Path(folder, "results.npz")
+            tests = {f"test_{i}": image for i, image in enumerate(task.noisy)}
+            np.savez(given, train=train[..., 0], validation=validating[..., 0], **tests)
+            script = Path(common.__file__).parent / "peers" / f"quality_{name}.py"
+            options = (given, written, args.minutes * 60, 32, 16)
+            command = [python, str(script), *map(str, options)]
+            done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+            found = json.loads(done.stdout.strip().splitlines()[-1])
+            results = {}
+            with np.load(written) as file:
+                for weights in ("last", "best"):
+                    if f"test_0_{weights}" in file:
+                        results[weights] = [file[f"{test}_{weights}"] for test in tests]
+        return found, results
+
+    return run
+
+
+def deep_image_prior(task, args, seed):
+    """Each of a few images for its share of the time."""
+    start, found, results = time.perf_counter(), {"iterations": []}, []
+    chosen = range(0, len(task.noisy), DIP_EVERY)
+    for place, i in enumerate(chosen):
+        left = args.minutes * 60 - (time.perf_counter() - start)
+        result = fit_for(task.noisy[i], task.axes, left / (len(chosen) - place), seed)
+        found["iterations"].append(result.iteration)
+        results.append(result.image)
+    found["images"] = list(chosen)
+    return found | {"seconds": time.perf_counter() - start}, {"result": results}
+
+
+def fit_for(image, axes, seconds, seed):
+    """Stopped by pixels that are held out, or when the time is over."""
+    end = time.perf_counter() + seconds
+    settings = {"down_channels": (32,) * 5, "value_range": (0, 255), "seed": seed}
+    prior = DeepImagePrior(DIPConfig(iterations=100_000, stop="held_out", **settings))
+    return prior.fit(image, axes, on_look=lambda look: time.perf_counter() > end)
+
+
+METHODS = {
+    "n2v": blind_spots("n2v"),
+    "n2v2": blind_spots("n2v2"),
+    "n2n": pairs("again"),
+    "supervised": pairs("clean"),
+    "hqssl known": hqssl(known=True),
+    "hqssl estimated": hqssl(known=False),
+    "dip": deep_image_prior,
+    **{name: peer(of) for name, of in PEERS.items()},
+}
+
+
+def trained(task, args, model_class, config, *arrays, outputs):
+    """Time of a training, and results: `outputs` by weights, and averaged over turns and flips."""
+    training, validating = task.parts(*arrays)
+    results = {}
+    with tempfile.TemporaryDirectory() as folder:
+        options = {"folder": folder, "clock": time.perf_counter}
+        seconds = args.minutes * 60
+        model, found = train_for(model_class, config, seconds, *training, validating, **options)
+        for weights in ("best", "last") if task.validation else ("last",):
+            if task.validation:
+                model.load_weights(f"weights_{weights}.h5")
+            options = {weights: {}}
+            if weights == "last" and model_class is not HQSSL:
+                options["tta"] = {"tta": True}
+            for name, more in options.items():
+                for key, images in outputs(model, task, **more).items():
+                    results[f"{key} {name}".strip()] = images
+        if model_class is HQSSL and config.noise_level is None:
+            found["learned"] = model.noise_level()
+    return found, results
+
+
+def plain(model, task, **options):
+    return {"": [model.predict(image, task.axes, **options) for image in task.noisy]}
+
+
+def prior_and_posterior(model, task, **options):
+    if isinstance(model, HQSSL):
+        both = [model.predict(i, task.axes, output="all", **options) for i in task.noisy]
+        return {k: [b[f"{k}_mean"] for b in both] for k in ("prior", "posterior")}
+    found = {"prior": [], "posterior": []}
+    for image in task.noisy:
+        prior = model.predict(image, task.axes, **options)
+        # as predict(output="posterior") does, which would ask the network again
+        image, stacked = (i.reshape(1, *i.shape[:2], -1) for i in (image, prior))
+        posterior = posterior_mean(image, stacked, noise_variance_of(image)(stacked))
+        found["prior"].append(prior)
+        found["posterior"].append(posterior.reshape(prior.shape))
+    return found
+
+
+def measure(task, args, name, seed):
+    """Figures of a method; pictures of its last weights are kept if asked for."""
+    found, results = METHODS[name](task, args, seed)
+    truth = [task.truth[i] for i in found.get("images", range(len(task.truth)))]
+    for key, images in results.items():
+        found |= {f"{key} {k}": v for k, v in score(truth, images).items()}
+    if args.keep is not None:
+        args.keep.mkdir(parents=True, exist_ok=True)
+        for key, images in results.items():
+            arrays = {str(i): image.astype(np.float16) for i, image in enumerate(images)}
+            np.savez_compressed(args.keep / f"{task.noise}, {name}, {key}.npz", **arrays)
+    return found
+
+
+def arguments(doc, methods):
+    parser = common.arguments(doc, PEERS.values())
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--noise", default="sigma 25")
+    parser.add_argument("--methods", nargs="*", default=methods, choices=methods)
+    parser.add_argument("--seeds", type=int, nargs="*", default=[0])
+    parser.add_argument("--minutes", type=float, default=15.0)
+    parser.add_argument("--keep", type=Path, help="keep the denoised images in this folder")
+    return parser.parse_args()
+
+
+def run(args, make_task, untrained):
+    """Measure methods, and by name what needs no training, and print what they reach."""
+    figures = Figures(args.json)
+    task = make_task(args)
+    for name, function in untrained.items():
+        figures.measure(f"{args.noise}, {name}", lambda function=function: function(task))
+    for seed in args.seeds:
+        for name in args.methods:
+            key = f"{args.noise}, {name}, {args.minutes:g} min, seed {seed}"
+            found = figures.measure(key, lambda n=name, s=seed: measure(task, args, n, s))
+            shown = {k: round(v, 3) for k, v in found.items() if k.endswith(("psnr", "steps"))}
+            print(key, shown, flush=True)
