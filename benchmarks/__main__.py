@@ -33,6 +33,8 @@ NAMES = {
 QUALITY = {
     "bsd68": "every method in equal time on BSD68, beside n2v and CAREamics",
     "kodak": "every method in equal time on colour photographs",
+    "pictures": "every method in equal time on pictures of scikit-image, and crops to look at",
+    "published": "the published recipes on BSD68 in full, for a GPU",
     "real": "methods in equal time on real noise, and the advice of check_noise",
     "recipe": "which settings of Noise2Void are good soonest, one change at a time",
     "pairs_and_blind_spots": "HQ-SSL, Noise2Noise and Noise2Void on small networks",

@@ -44,7 +44,7 @@ def make_task(args):
 
 
 def main():
-    args = equal_time.arguments(__doc__, list(equal_time.METHODS))
+    args = equal_time.timed(equal_time.parser(__doc__, list(equal_time.METHODS)))
 
     def bm3d(task):
         """As measured on these images by others, told the standard deviation."""

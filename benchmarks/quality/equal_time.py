@@ -200,32 +200,31 @@ def prior_and_posterior(model, task, **options):
     return found
 
 
-def measure(task, args, name, seed):
-    """Figures of a method; pictures of its last weights are kept if asked for."""
-    found, results = METHODS[name](task, args, seed)
-    truth = [task.truth[i] for i in found.get("images", range(len(task.truth)))]
-    for key, images in results.items():
-        found |= {f"{key} {k}": v for k, v in score(truth, images).items()}
-    if args.keep is not None:
-        args.keep.mkdir(parents=True, exist_ok=True)
-        for key, images in results.items():
-            arrays = {str(i): image.astype(np.float16) for i, image in enumerate(images)}
-            np.savez_compressed(args.keep / f"{task.noise}, {name}, {key}.npz", **arrays)
+def in_time(task, args, name, seed):
+    """Figures and results of a method that has `args.minutes`."""
+    return METHODS[name](task, args, seed)
+
+
+def parser(doc, methods, data=True):
+    found = common.arguments(doc, PEERS.values())
+    if data:
+        found.add_argument("data", type=Path)
+    found.add_argument("--noise", default="sigma 25")
+    found.add_argument("--methods", nargs="*", default=methods, choices=methods)
+    found.add_argument("--seeds", type=int, nargs="*", default=[0])
+    found.add_argument("--keep", type=Path, help="keep the denoised images in this folder")
     return found
 
 
-def arguments(doc, methods):
-    parser = common.arguments(doc, PEERS.values())
-    parser.add_argument("data", type=Path)
-    parser.add_argument("--noise", default="sigma 25")
-    parser.add_argument("--methods", nargs="*", default=methods, choices=methods)
-    parser.add_argument("--seeds", type=int, nargs="*", default=[0])
-    parser.add_argument("--minutes", type=float, default=15.0)
-    parser.add_argument("--keep", type=Path, help="keep the denoised images in this folder")
-    return parser.parse_args()
+def timed(options):
+    """Arguments of a benchmark in which every method has the same time."""
+    options.add_argument("--minutes", type=float, default=15.0)
+    args = options.parse_args()
+    args.effort = f"{args.minutes:g} min"
+    return args
 
 
-def run(args, make_task, untrained):
+def run(args, make_task, untrained, method=in_time):
     """Measure methods, and by name what needs no training, and print what they reach."""
     figures = Figures(args.json)
     task = make_task(args)
@@ -233,7 +232,26 @@ def run(args, make_task, untrained):
         figures.measure(f"{args.noise}, {name}", lambda function=function: function(task))
     for seed in args.seeds:
         for name in args.methods:
-            key = f"{args.noise}, {name}, {args.minutes:g} min, seed {seed}"
-            found = figures.measure(key, lambda n=name, s=seed: measure(task, args, n, s))
+            key = f"{args.noise}, {name}, {args.effort}, seed {seed}"
+            found = figures.measure(key, lambda n=name, s=seed: scored(method, task, args, n, s))
             shown = {k: round(v, 3) for k, v in found.items() if k.endswith(("psnr", "steps"))}
             print(key, shown, flush=True)
+
+
+def scored(method, task, args, name, seed):
+    """Figures of a method with its scores; its results are kept if asked for."""
+    found, results = method(task, args, name, seed)
+    truth = [task.truth[i] for i in found.get("images", range(len(task.truth)))]
+    for key, images in results.items():
+        found |= {f"{key} {k}": v for k, v in score(truth, images).items()}
+    if args.keep is not None:
+        args.keep.mkdir(parents=True, exist_ok=True)
+        for key, images in results.items():
+            arrays = {str(i): image.astype(np.float16) for i, image in enumerate(images)}
+            np.savez_compressed(kept(args, name, key), **arrays)
+    return found
+
+
+def kept(args, method, result):
+    """Where the images that a method made are."""
+    return args.keep / f"{args.noise}, {method}, {args.effort}, {result}.npz"

@@ -36,7 +36,7 @@ def make_task(args):
 
 
 def main():
-    args = equal_time.arguments(__doc__, METHODS)
+    args = equal_time.timed(equal_time.parser(__doc__, METHODS))
     equal_time.run(args, make_task, {"noisy": lambda task: score(task.truth, task.noisy)})
 
 
