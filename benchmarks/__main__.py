@@ -5,10 +5,12 @@
     python -m benchmarks run NAME... [--json FOLDER] [options of the benchmark]
     python -m benchmarks quality NAME DATA [--json FOLDER] [options of the benchmark]
     python -m benchmarks plot
+    python -m benchmarks tables
 
 `quality` scores methods on images whose truth is known; benchmarks/README.md says what DATA holds.
 `peers` makes environments with other programs from PyPI, which the others then compare with. `plot`
-draws docs/performance.png from the figures in benchmarks/results.
+draws docs/performance.png from the figures in benchmarks/results, `tables` writes those of
+docs/quality.md.
 """
 
 import argparse
@@ -59,6 +61,7 @@ def main():
     quality.add_argument("names", nargs=1, choices=QUALITY, metavar="NAME")
     quality.add_argument("--json", type=Path, help="folder of NAME.json, which is added to")
     commands.add_parser("plot", help="draw docs/performance.png from benchmarks/results")
+    commands.add_parser("tables", help="write the tables of docs/quality.md")
     options, rest = parser.parse_known_args()
     if rest and (options.command not in ("run", "quality") or len(options.names) > 1):
         parser.error(f"not understood: {' '.join(rest)}")
@@ -75,6 +78,10 @@ def main():
         from . import plot
 
         plot.main()
+    elif options.command == "tables":
+        from .quality import tables
+
+        tables.main()
     else:
         package = "benchmarks.quality" if options.command == "quality" else "benchmarks"
         for name in options.names:

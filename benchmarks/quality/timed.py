@@ -61,12 +61,15 @@ def train_for(
 ):
     """Train a model for a time; returns it, and steps, seconds and weights."""
     # the budget sets the rate: schedules of Keras count steps, whose number is not known here
-    plain = {"train_schedule": "plateau", "train_reduce_lr": None, "train_keep": keep}
+    plain = {
+        "train_schedule": "plateau", "train_reduce_lr": None, "train_keep": keep,
+        "train_tensorboard": False,
+    }  # fmt: skip
     model = model_class(config.model_copy(update=plain), "model", folder)
     budget = Budget(seconds, config, clock)
     model.prepare_for_training()
     model.callbacks.append(budget)
-    model.train(*data, epochs=100_000, steps_per_epoch=100, verbose=0)
+    model.train(*data, epochs=100_000, verbose=0)
     weights = sum(int(np.prod(v.shape)) for v in model.keras_model.trainable_variables)
     return model, {"steps": budget.steps, "seconds": budget.spent, "weights": weights}
 

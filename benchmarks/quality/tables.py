@@ -1,0 +1,153 @@
+"""Tables of docs/quality.md from the figures in benchmarks/results.
+
+    python -m benchmarks tables
+
+What lies between `<!-- table NAME -->` and `<!-- end -->` is replaced; NAME is a function here,
+followed by its arguments, e.g. `equal_time bsd68, sigma 25, 15 min`.
+"""
+
+import json
+import re
+import statistics
+from pathlib import Path
+
+TOP = Path(__file__).parents[2]
+PAGE = TOP / "docs" / "quality.md"
+_TITLES = {
+    "noisy": "noisy", "bm3d": "BM3D, told sigma", "n2v 0.3.3": "n2v 0.3.3", "n2v": "N2V",
+    "n2v2": "N2V2", "n2n": "Noise2Noise", "supervised": "supervised", "dip": "Deep Image Prior",
+    "hqssl known": "HQ-SSL, told the noise", "hqssl estimated": "HQ-SSL, estimating it",
+    "masked": "masked training", "structn2v": "structN2V, 5 pixels", "hqssl": "HQ-SSL, camera",
+}  # fmt: skip
+
+
+def figures(name):
+    path = TOP / "benchmarks" / "results" / f"{name}.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+
+def table(heads, rows):
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
+
+
+def number(values, digits=2):
+    """Mean, and standard deviation where there is one; nothing where there is nothing."""
+    values = [v for v in values if v is not None]
+    if not values:
+        return ""
+    text = f"{statistics.mean(values):.{digits}f}"
+    return text + (f" ± {statistics.stdev(values):.{digits}f}" if len(values) > 1 else "")
+
+
+def when(found):
+    """Of which machine and days figures are."""
+    machines = sorted({f["machine"] for f in found})
+    days = sorted({f["date"] for f in found})
+    span = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
+    return f"{'; '.join(machines)}; {span}."
+
+
+def equal_time(name, noise, effort):
+    """PSNR by weights and by output, and SSIM of the last weights."""
+    found = figures(name)
+    outputs = ["best", "last", "last, 8 turns", "posterior", "posterior, 8 turns"]
+    rows, used = [], []
+    for plain in ("noisy", "bm3d"):
+        of = found.get(f"{noise}, {plain}")
+        if of and "psnr" in of:
+            rows.append(
+                [_TITLES[plain], "", number([of["psnr"]]), *[""] * 3, f"{of['ssim']:.3f}", ""]
+            )
+    for method, title in _TITLES.items():
+        start = f"{noise}, {method}, {effort}, seed "
+        runs = [of for key, of in found.items() if key.startswith(start)]
+        if not runs:
+            continue
+        used += runs
+
+        def column(*keys, runs=runs):
+            return next(
+                (values for k in keys if None not in (values := [of.get(k) for of in runs])), []
+            )
+
+        ssim = [
+            number(column(*keys), 3)
+            for keys in (("prior last ssim", "last ssim", "result ssim"), ("posterior last ssim",))
+        ]
+        rows.append([
+            title,
+            number(column("prior best psnr", "best psnr")),
+            number(column("prior last psnr", "last psnr", "result psnr")),
+            number(column("prior tta psnr", "tta psnr")),
+            number(column("posterior last psnr")),
+            number(column("posterior tta psnr")),
+            ", ".join(filter(None, ssim)),
+            " ".join(str(of["steps"]) for of in runs if "steps" in of),
+        ])  # fmt: skip
+    return table(["", *outputs, "SSIM", "steps"], rows) + "\n\n" + when(used) if used else ""
+
+
+def recipe(minutes):
+    """Every change beside the recommended settings."""
+    found = figures("recipe")
+    changes = {}
+    for key, of in found.items():
+        name, seed, effort = key.rsplit(", ", 2)
+        if effort == minutes:
+            changes.setdefault(name, {})[seed] = of
+    base = changes.get("recommended")
+    if base is None:
+        return ""
+    rows = []
+    for name, runs in changes.items():
+        differences = [runs[s]["psnr"] - base[s]["psnr"] for s in runs if s in base]
+        signed = "" if name == "recommended" else f"{statistics.mean(differences):+.2f}"
+        columns = [number([of[k] for of in runs.values()]) for k in ("psnr", "tta", "posterior")]
+        steps = round(statistics.mean(of["steps"] for of in runs.values()))
+        rows.append([name, columns[0], signed, *columns[1:], len(runs), steps])
+    rows.sort(key=lambda row: (row[0] != "recommended", -float(row[2] or 0)))
+    heads = ["change", "PSNR", "difference", "8 turns", "posterior", "seeds", "steps"]
+    used = [of for runs in changes.values() for of in runs.values()]
+    return table(heads, rows) + "\n\n" + when(used)
+
+
+def real(effort):
+    """PSNR by set and method, beside what `check_noise` advises."""
+    found = figures("real")
+    names = [key.removesuffix(", noisy") for key in found if key.endswith(", noisy")]
+    methods = list(dict.fromkeys(key.split(", ")[1] for key in found if key.count(", ") == 3))
+    rows, used = [], []
+    for name in names:
+        row, noisy = [], found[f"{name}, noisy"]
+        for method in methods:
+            start = f"{name}, {method}, {effort}, seed "
+            runs = [of for key, of in found.items() if key.startswith(start)]
+            used += runs
+            row.append(number([of["psnr"] for of in runs]))
+            if method in ("n2v", "n2v2"):
+                row.append(number([of["posterior psnr"] for of in runs]))
+        rows.append([name, number([noisy["psnr"]]), *row, noisy["method"]])
+    heads = ["", "noisy"]
+    for method in methods:
+        heads.append(_TITLES.get(method, method))
+        if method in ("n2v", "n2v2"):
+            heads.append("its posterior")
+    return table([*heads, "advice"], rows) + "\n\n" + when(used) if used else ""
+
+
+def main():
+    text = PAGE.read_text(encoding="utf-8")
+
+    def fill(match):
+        function, _, given = match[1].strip().partition(" ")
+        arguments = [part.strip() for part in given.split(", ")] if given else []
+        made = globals()[function](*arguments)
+        return f"<!-- table {match[1].strip()} -->\n\n{made}\n\n<!-- end -->"
+
+    pattern = re.compile(r"<!-- table (.*?)-->.*?<!-- end -->", re.DOTALL)
+    PAGE.write_text(pattern.sub(fill, text), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
