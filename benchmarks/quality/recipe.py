@@ -39,6 +39,7 @@ CHANGES = {
     "window of radius 2": {"n2v_neighborhood_radius": 2},
     "median": {"n2v_manipulator": "median"},
     "mean": {"n2v_manipulator": "mean"},
+    "mean, rate falls late": {"n2v_manipulator": "mean", "train_ramps": (0.05, 0.3)},
     "mean, radius 1": {"n2v_manipulator": "mean", "n2v_neighborhood_radius": 1},
     "mean, radius 2": {"n2v_manipulator": "mean", "n2v_neighborhood_radius": 2},
     "mean, radius 2, rate falls late": {

@@ -14,7 +14,8 @@ from pathlib import Path
 TOP = Path(__file__).parents[2]
 PAGE = TOP / "docs" / "quality.md"
 _TITLES = {
-    "noisy": "noisy", "bm3d": "BM3D, told sigma", "n2v 0.3.3": "n2v 0.3.3", "n2v": "N2V",
+    "noisy": "noisy", "bm3d": "BM3D, told sigma", "n2v 0.3.3": "n2v 0.3.3",
+    "CAREamics": "CAREamics", "n2v": "N2V",
     "n2v2": "N2V2", "n2n": "Noise2Noise", "supervised": "supervised", "dip": "Deep Image Prior",
     "hqssl known": "HQ-SSL, told the noise", "hqssl estimated": "HQ-SSL, estimating it",
     "masked": "masked training", "structn2v": "structN2V, 5 pixels", "hqssl": "HQ-SSL, camera",
@@ -76,7 +77,7 @@ def equal_time(name, noise, effort):
             for keys in (("prior last ssim", "last ssim", "result ssim"), ("posterior last ssim",))
         ]
         rows.append([
-            title,
+            " ".join(filter(None, (title, runs[0].get("careamics")))),
             number(column("prior best psnr", "best psnr")),
             number(column("prior last psnr", "last psnr", "result psnr")),
             number(column("prior tta psnr", "tta psnr")),
