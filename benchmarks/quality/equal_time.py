@@ -206,7 +206,7 @@ def in_time(task, args, name, seed):
 
 
 def parser(doc, methods, data=True):
-    found = common.arguments(doc, PEERS.values())
+    found = common.arguments(doc, [PEERS[name] for name in methods if name in PEERS])
     if data:
         found.add_argument("data", type=Path)
     found.add_argument("--noise", default="sigma 25")

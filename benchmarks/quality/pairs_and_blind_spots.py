@@ -30,6 +30,7 @@ import numpy as np
 from n2v_tk import HQSSL, N2N, N2V, HQSSLConfig, N2NConfig, N2VConfig, estimate_noise, psnr
 
 from ..common import machine
+from .timed import processor_seconds
 
 SIGMA, CROP = 25.0, 128
 N2V_RECIPE = {
@@ -68,11 +69,6 @@ def middle(image):
     return image[y : y + CROP, x : x + CROP]
 
 
-def clock():
-    """Seconds of the processor that this process had, by cores."""
-    return time.process_time() / len(os.sched_getaffinity(0))
-
-
 def timed(model_class, config, train, minutes):
     """A model trained for some minutes, and its number of steps."""
     trial = model_class(config, basedir=None)
@@ -80,10 +76,10 @@ def timed(model_class, config, train, minutes):
 
     class Clock(keras.callbacks.Callback):
         def on_epoch_begin(self, epoch, logs=None):
-            self.start = clock()
+            self.start = processor_seconds()
 
         def on_epoch_end(self, epoch, logs=None):
-            times.append(clock() - self.start)
+            times.append(processor_seconds() - self.start)
 
     trial.prepare_for_training()
     trial.callbacks.append(Clock())
@@ -91,9 +87,9 @@ def timed(model_class, config, train, minutes):
     steps = max(50, int(minutes * 60 / (min(times[1:]) / 20)))
     epochs = max(1, steps // 100)
     model = model_class(config, basedir=None)
-    start = clock()
+    start = processor_seconds()
     train(model, epochs, 100)
-    return model, epochs * 100, clock() - start
+    return model, epochs * 100, processor_seconds() - start
 
 
 def parameters(model):

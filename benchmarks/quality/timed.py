@@ -56,13 +56,11 @@ class Budget(keras.callbacks.Callback):
             self.model.stop_training = True
 
 
-def train_for(
-    model_class, config, seconds, *data, folder=None, keep="last", clock=processor_seconds
-):
+def train_for(model_class, config, seconds, *data, folder=None, clock=processor_seconds):
     """Train a model for a time; returns it, and steps, seconds and weights."""
     # the budget sets the rate: schedules of Keras count steps, whose number is not known here
     plain = {
-        "train_schedule": "plateau", "train_reduce_lr": None, "train_keep": keep,
+        "train_schedule": "plateau", "train_reduce_lr": None, "train_keep": "last",
         "train_tensorboard": False,
     }  # fmt: skip
     model = model_class(config.model_copy(update=plain), "model", folder)
