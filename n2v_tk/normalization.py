@@ -23,8 +23,8 @@ def check_image(image: np.ndarray | LazyArray, what: str = "The image", look: bo
     Raises
     ------
     ImageError
-        For complex, object and other non-numeric dtypes, empty arrays, NaN or infinity (with
-        their number and first position).
+        For complex, object and other non-numeric dtypes, empty arrays, NaN, infinity or what
+        float32 does not hold (with their number and first position).
     """
     if image.dtype.kind not in "uifb":
         raise ImageError(
@@ -56,10 +56,18 @@ def _remember_finite(image):
         _finite.add(file)
 
 
+def not_finite(values: np.ndarray) -> np.ndarray:
+    """Where values of a floating point type are no finite numbers in float32."""
+    bad = ~np.isfinite(values)
+    if values.dtype.itemsize > 4:
+        bad |= np.abs(values) > np.finfo(np.float32).max
+    return bad
+
+
 def _check_finite(image, what):
     n_bad, first = 0, None
     for piece in pieces(image):
-        bad = ~np.isfinite(np.asarray(image[piece]))
+        bad = not_finite(np.asarray(image[piece]))
         let_go(image)
         if n := int(np.count_nonzero(bad)):
             n_bad += n
@@ -68,8 +76,9 @@ def _check_finite(image, what):
                 first = tuple(int(s.start + i) for s, i in zip(piece, within, strict=True))
     if n_bad:
         raise ImageError(
-            f"{what} holds values that are not finite. Received: {n_bad} of {image.size} "
-            f"pixels are NaN or infinite, the first at index {first}. Replace them first, "
+            f"{what} holds values that are not finite in float32. Received: {n_bad} of "
+            f"{image.size} pixels are NaN, infinite or beyond 3.4e38, the first at index {first}. "
+            "Replace them first, "
             "e.g. with numpy.nan_to_num or the median of their neighbours."
         )
 
@@ -171,7 +180,7 @@ def result_dtype(dtype, source) -> np.dtype:
     wanted = np.float32 if dtype is None else dtype
     try:
         result = np.dtype(source if isinstance(dtype, str) and dtype == "same" else wanted)
-    except TypeError:
+    except Exception:  # of many kinds, by what is taken for the description of a structure
         result = None
     if result is None or result.kind not in "uif":
         raise ConfigError(

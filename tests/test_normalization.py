@@ -81,7 +81,15 @@ def test_dtype_of_the_result(dtype, source, expected):
 
 
 @pytest.mark.parametrize(
-    ("dtype", "source"), [("unit8", "uint8"), ("complex64", "uint8"), ("same", "bool")]
+    ("dtype", "source"),
+    [
+        ("unit8", "uint8"),
+        ("complex64", "uint8"),
+        ("same", "bool"),
+        ({"": ""}, "uint8"),
+        ([()], "uint8"),
+        ("(", "uint8"),
+    ],
 )
 def test_dtypes_that_hold_no_image(dtype, source):
     with pytest.raises(ConfigError, match="'same' or a real type"):
@@ -96,6 +104,7 @@ def test_dtypes_that_hold_no_image(dtype, source):
         (np.array([["a"]]), "real numbers"),
         (np.zeros((0, 4)), r"empty. Received: shape \(0, 4\)"),
         (np.array([[1, np.nan], [np.inf, 2]]), r"2 of 4 pixels.*first at index \(0, 1\)"),
+        (np.array([[1.0, 3.5e38], [-1e308, 2]]), r"2 of 4 pixels.*first at index \(0, 1\)"),
     ],
 )
 def test_images_that_cannot_be_used(image, message):

@@ -12,7 +12,11 @@ from ..errors import N2VTKError
 
 LONGEST = 400
 _OUT_OF_MEMORY = ("MemoryError", "ResourceExhaustedError", "OutOfMemoryError")
-_NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
+_WHAT_FILES_MEET = {
+    errno.ENOSPC: "The disk is full",
+    errno.EDQUOT: "The disk is full",
+    errno.ENAMETOOLONG: "The name of a file is longer than the file system allows",
+}
 
 
 def report_error(console: Console, error: Exception, debug: bool) -> None:
@@ -35,9 +39,11 @@ def in_words(error: Exception) -> str:
     if kind in _OUT_OF_MEMORY:
         what = "Memory ran out; smaller patches, or --max-memory when predicting, need less"
     elif isinstance(error, OSError):
-        full = error.errno in _NO_SPACE
-        what = "The disk is full" if full else "A file could not be read or written"
+        what = _WHAT_FILES_MEET.get(error.errno, "A file could not be read or written")
+    # "[Errno 13] Permission denied: 'x'" says more to people than the class does
+    known = isinstance(error, OSError) and error.strerror is not None
+    received = text if known else f"{kind}{': ' if text else ''}{text}"
     return (
-        f"{what}. Received: {kind}{': ' if text else ''}{text.removesuffix('.')}. If that does "
-        "not help, run again with --debug for the traceback and report it."
+        f"{what}. Received: {received.removesuffix('.')}. If that does not help, run again with "
+        "--debug for the traceback and report it."
     )

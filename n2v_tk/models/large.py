@@ -22,7 +22,7 @@ from ..io.ome_zarr import (
     finish_ome_zarr,
     need_zarr,
 )
-from ..normalization import result_dtype, to_dtype
+from ..normalization import not_finite, result_dtype, to_dtype
 from ..prediction.blocks import BlockPlan
 from ..prediction.memory import parse_bytes
 from ..prediction.scaled import ScaleByStatistics
@@ -277,10 +277,10 @@ class LargePrediction:
             return before[tuple(window)]
         block = self.blocks[index]
         data = np.asarray(self.image.data[block.read])
-        if data.dtype.kind == "f" and not np.isfinite(data).all():
+        if data.dtype.kind == "f" and not_finite(data).any():
             where = ", ".join(f"{w.start}:{w.stop}" for w in block.read)
             raise ImageError(
-                f"The image holds values that are not finite. Received: NaN or infinity in "
+                f"The image holds values that are not finite in float32. Received: such in "
                 f"[{where}] ({self.image.axes}). Replace them first."
             )
         return data

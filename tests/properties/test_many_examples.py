@@ -1,4 +1,4 @@
-"""The properties of this folder once more, with many examples that differ from run to run."""
+"""The properties of this folder once more, with many examples."""
 
 import os
 import subprocess
