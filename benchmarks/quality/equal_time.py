@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 
 from n2v_tk import HQSSL, N2N, N2V, DeepImagePrior, DIPConfig, HQSSLConfig, N2NConfig, N2VConfig
-from n2v_tk.prediction.posterior import noise_variance_of, posterior_mean
 
 from .. import common
 from .images import score
@@ -191,12 +190,8 @@ def prior_and_posterior(model, task, **options):
         return {k: [b[f"{k}_mean"] for b in both] for k in ("prior", "posterior")}
     found = {"prior": [], "posterior": []}
     for image in task.noisy:
-        prior = model.predict(image, task.axes, **options)
-        # as predict(output="posterior") does, which would ask the network again
-        image, stacked = (i.reshape(1, *i.shape[:2], -1) for i in (image, prior))
-        posterior = posterior_mean(image, stacked, noise_variance_of(image)(stacked))
-        found["prior"].append(prior)
-        found["posterior"].append(posterior.reshape(prior.shape))
+        found["prior"].append(model.predict(image, task.axes, **options))
+        found["posterior"].append(model.predict(image, task.axes, output="posterior", **options))
     return found
 
 

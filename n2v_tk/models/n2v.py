@@ -18,7 +18,7 @@ from ..errors import ConfigError, ExportError, ModelFolderError
 from ..losses import LOSSES
 from ..nets.unet import build_single_unet_per_channel, build_unet, network_options
 from ..normalization import channel_statistics, normalize, result_dtype, to_dtype
-from ..prediction.posterior import noise_variance_of, posterior_mean
+from ..prediction.posterior import noise_variance_of, own_share, posterior_mean
 from ..prediction.scaled import ScaleByStatistics
 from .base import Denoiser
 from .predicting import as_image
@@ -179,9 +179,16 @@ class N2V(Denoiser):
         dtype = result_dtype(dtype, img.dtype)
         layout = self.check(img, axes, n_tiles)[0]
         noisy = layout.to_stack(img)
-        variance = noise_variance_of(noisy, noise)
-        predicted = layout.to_stack(super().predict(img, axes, *options, None, *more))
-        result = layout.from_stack(posterior_mean(noisy, predicted, variance(predicted)))
+        variance_of = noise_variance_of(noisy, noise)
+        prior = super().predict
+
+        def predict(stack):
+            return layout.to_stack(prior(layout.from_stack(stack), axes, *options, None, *more))
+
+        predicted = predict(noisy)
+        variance = variance_of(predicted)
+        own = own_share(predict, noisy, predicted, variance)
+        result = layout.from_stack(posterior_mean(noisy, predicted, variance, own))
         return DenoisedImage(to_dtype(result, dtype), layout.axes)
 
     def predict_bioimageio(self, img: np.ndarray, axes: str, eps: float = 1e-6) -> np.ndarray:

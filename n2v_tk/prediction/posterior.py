@@ -14,6 +14,8 @@ from ..errors import ConfigError
 WIDTH = 6.0
 # deviations from which a pixel is no noise of the known kind but hot, and not to be believed
 _HOT = 3.0
+# by which pixels are changed to see what predictions take from them, in deviations of the noise
+_STEP = 0.2
 _TINY = np.finfo(np.float32).tiny
 
 
@@ -76,7 +78,11 @@ def _line_of(estimate):
 
 
 def posterior_mean(
-    noisy: np.ndarray, predicted: np.ndarray, noise_variance: np.ndarray, width: float = WIDTH
+    noisy: np.ndarray,
+    predicted: np.ndarray,
+    noise_variance: np.ndarray,
+    own: np.ndarray | float = 0.0,
+    width: float = WIDTH,
 ) -> np.ndarray:
     """Mean of the clean image given all pixels, from what is predicted without each pixel's own.
 
@@ -86,12 +92,19 @@ def posterior_mean(
     equation 6, for one channel). There a network tells s of every pixel; here it is what the
     squared difference of image and prediction has beyond n, in a window around the pixel.
 
+    Networks that were trained with blind spots and predict without may take a share `own` of the
+    pixel already. Of all ``predicted + a * (y - predicted)`` the nearest to the clean image then
+    has ``a = 1 - n * (1 - own) / d``, d the mean squared difference: Stein's lemma (Annals of
+    Statistics 9(6), 1981), which is the formula above where `own` is 0.
+
     Parameters
     ----------
     noisy, predicted : ndarray (S, (Z,) Y, X, C)
         In the same units.
     noise_variance : ndarray
         That broadcasts to them: variance of the noise in squared units.
+    own : ndarray or float
+        That broadcasts to them: what of each pixel is in its prediction (`own_share`).
     width : float
         Standard deviation of the window, in pixels.
 
@@ -112,13 +125,62 @@ def posterior_mean(
     """
     noisy = np.asarray(noisy, np.float32)
     predicted = np.asarray(predicted, np.float32)
-    deviation = np.sqrt(np.maximum(np.asarray(noise_variance, np.float32), _TINY))
-    # in units of the noise: 1 where the prediction is the clean image
+    deviation = _deviation(noise_variance)
+    # in units of the noise: 1 where the prediction is the clean image and has nothing of the pixel
     difference = (noisy - predicted) / deviation
-    seen = _local_variance(difference, width)
-    share = np.maximum(seen - 1, 0) / np.maximum(seen, 1)
-    limit = _HOT * np.sqrt(np.maximum(seen, 1))
+    seen = np.maximum(_local_variance(difference, width), _TINY)
+    left_out = np.maximum(1 - np.asarray(own, np.float32), 0)
+    share = np.clip(1 - left_out / seen, 0, 1)
+    limit = _HOT * np.sqrt(np.maximum(seen, left_out**2))
     return predicted + share * np.clip(difference, -limit, limit) * deviation
+
+
+def own_share(
+    predict: Callable[[np.ndarray], np.ndarray],
+    noisy: np.ndarray,
+    predicted: np.ndarray,
+    noise_variance: np.ndarray,
+    width: float = WIDTH,
+) -> np.ndarray:
+    """How much of each pixel is in its own prediction: the derivative, averaged around the pixel.
+
+    All pixels are changed at once, each up or down by chance, and what a prediction changes with
+    its own pixel is its derivative, what others bring has mean 0 (Ramani, Blu and Unser,
+    Monte-Carlo SURE, IEEE Transactions on Image Processing 17(9), 2008).
+
+    Parameters
+    ----------
+    predict : callable
+        From images to predictions, both (S, (Z,) Y, X, C).
+    noisy, predicted : ndarray (S, (Z,) Y, X, C)
+        An image and what `predict` makes of it.
+    noise_variance : ndarray
+        As in `posterior_mean`; pixels are changed by a fifth of its root.
+    width : float
+        Standard deviation of the window, in pixels.
+
+    Returns
+    -------
+    ndarray of float32, shape of `noisy`
+        0 for blind spots, 1 for the identity.
+
+    Examples
+    --------
+    >>> noisy = np.zeros((1, 64, 64, 1), np.float32)
+    >>> own_share(lambda image: 0.3 * image, noisy, noisy, np.float32(1)).mean().round(3)
+    np.float32(0.3)
+    """
+    from scipy.ndimage import gaussian_filter
+
+    step = _STEP * _deviation(noise_variance)
+    signs = np.random.default_rng(0).integers(0, 2, noisy.shape, np.int8) * 2 - 1
+    changed = predict((noisy + signs * step).astype(np.float32))
+    derivative = signs * (changed - predicted) / step
+    return gaussian_filter(derivative, (0.0, *[width] * (noisy.ndim - 2), 0.0))
+
+
+def _deviation(variance):
+    return np.sqrt(np.maximum(np.asarray(variance, np.float32), _TINY))
 
 
 def _local_variance(values, width):

@@ -14,7 +14,7 @@ from n2v_tk.errors import (
     ImageError,
     ModelFolderError,
 )
-from n2v_tk.prediction.posterior import posterior_mean
+from n2v_tk.prediction.posterior import own_share, posterior_mean
 
 # some variants are unknown to n2v, which saving says
 pytestmark = pytest.mark.filterwarnings("ignore:Only n2v_tk opens")
@@ -103,7 +103,10 @@ def test_the_pixel_itself_is_brought_back(model, rng):
     np.testing.assert_array_equal(model.predict(image, "SYXC", output="prior"), prior)
     result = model.predict(image, "SYXC", output="posterior", noise=10.0, dtype=np.float64)
     assert result.dtype == np.float64
-    expected = posterior_mean(image, np.asarray(prior), np.float32(100))
+    variance = np.float32(100)
+    own = own_share(lambda i: model.predict(i, "SYXC"), image, np.asarray(prior), variance)
+    assert np.abs(own).max() > 0.01
+    expected = posterior_mean(image, np.asarray(prior), variance, own)
     np.testing.assert_allclose(result, expected, rtol=1e-5)
     assert np.abs(expected - prior).max() > 0.5
     # in any axes, and with what is estimated from the image, over all samples

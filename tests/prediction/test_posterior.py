@@ -5,7 +5,7 @@ from scipy.ndimage import convolve
 from n2v_tk import estimate_noise
 from n2v_tk.data.noise_estimation import NoiseEstimate
 from n2v_tk.errors import ConfigError, ImageError
-from n2v_tk.prediction.posterior import noise_variance_of, posterior_mean
+from n2v_tk.prediction.posterior import noise_variance_of, own_share, posterior_mean
 
 
 def error(a, b):
@@ -54,6 +54,45 @@ def test_it_is_nearer_to_the_clean_image_than_what_leaves_the_pixel_out(rng, n_d
     result = posterior_mean(noisy, predicted, np.float32(225.0))
     first, second = error(predicted, clean), error(noisy, clean)
     assert error(result, clean) < 1.02 * first * second / (first + second)
+
+
+@pytest.mark.parametrize("own", [0.1, 0.3])
+def test_what_a_prediction_has_of_the_pixel_counts(rng, own):
+    """The best mean is the same, however much of the pixel was in it before."""
+    clean = np.cumsum(rng.normal(0, 3.0, (2, 96, 96, 1)), axis=1)
+    noisy = clean + rng.normal(0, 4.0, clean.shape)
+    blind = (np.roll(noisy, 1, 1) + np.roll(noisy, -1, 1)) / 2
+    expected = posterior_mean(noisy, blind, np.float32(16.0))
+    some = (1 - own) * blind + own * noisy
+    result = posterior_mean(noisy, some, np.float32(16.0), own)
+    # all but the few beyond three deviations
+    assert np.mean(np.abs(result - expected) < 1e-3) > 0.99
+    assert error(result, clean) < min(error(some, clean), error(blind, clean))
+    assert error(result, clean) < error(posterior_mean(noisy, some, np.float32(16.0)), clean)
+
+
+@pytest.mark.parametrize("n_dim", [2, 3])
+def test_the_share_of_the_pixel_is_found(rng, n_dim):
+    noisy = rng.normal(100, 10, (2, *((12, 32, 32) if n_dim == 3 else (96, 96)), 1))
+    kernel = rng.random((1, *[3] * n_dim, 1))
+    kernel /= kernel.sum()
+    for own in (0.0, 0.25, 0.9):
+        kernel[(0, *[1] * n_dim, 0)] = own
+        predicted = convolve(noisy, kernel, mode="nearest")
+        share = own_share(
+            lambda image: convolve(image, kernel, mode="nearest"), noisy, predicted, np.float32(100)
+        )
+        assert share.shape == noisy.shape
+        assert abs(share.mean() - own) < 0.01
+        assert np.abs(share - own).max() < 0.15
+
+
+def test_the_share_is_of_the_place(rng):
+    noisy = rng.normal(0, 1, (1, 128, 128, 1))
+    own = np.where(np.arange(128)[:, None, None] < 64, 0.1, 0.7)
+    share = own_share(lambda image: own * image, noisy, own * noisy, np.float32(1))
+    np.testing.assert_allclose(share[0, :30], 0.1, atol=0.01)
+    np.testing.assert_allclose(share[0, 98:], 0.7, atol=0.01)
 
 
 def test_hot_pixels_do_not_come_back(rng):
