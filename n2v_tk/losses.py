@@ -7,6 +7,8 @@ without a blind spot has loss 0. On pairs it is the target.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from keras import ops
 
 from .replicas import mean_over_replicas
@@ -35,6 +37,41 @@ def masked_laplace(y_true, y_pred):
 
 
 LOSSES = {"mse": masked_mse, "mae": masked_mae, "laplace": masked_laplace}
+
+# pixels along every side of the windows whose means predictions should keep
+MEAN_WINDOW = 16
+
+
+def keeping_means(loss: Callable, weight: float, n_channels: int) -> Callable:
+    """A loss on blind spots that also asks predictions for the means of the image.
+
+    Blind spots judge a network by what it makes of hidden pixels, and no pixel is hidden when it
+    predicts. What replaces them by a mean shows it smooth pixels where it later sees noisy ones,
+    and results can be brighter or darker than the image. Noise of mean 0 has next to none over a
+    window, so over all pixels of a window, hidden or not, ``y - f`` should have none either: the
+    mean of its square over the windows is added.
+
+    Parameters
+    ----------
+    loss : callable
+        One of `LOSSES`.
+    weight : float
+        Of what is added, whose units are those of the squared error.
+    n_channels : int
+        Channels of the image. Further ones of the prediction are scales.
+
+    Returns
+    -------
+    callable
+    """
+
+    def both(y_true, y_pred):
+        found = ops.cast(y_pred[..., :n_channels], y_true.dtype)
+        residual = y_true[..., :n_channels] - found
+        means = ops.average_pool(residual, MEAN_WINDOW, MEAN_WINDOW, padding="same")
+        return loss(y_true, y_pred) + weight * ops.mean(ops.square(means))
+
+    return both
 
 
 def mse(y_true, y_pred):

@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from n2v_tk.losses import LOSSES
+from n2v_tk.losses import LOSSES, keeping_means
 
 
 def data(rng, shape=(2, 8, 8, 2), laplace=False):
@@ -55,6 +55,31 @@ def test_pixels_outside_the_mask_weigh_nothing(name, rng):
 def test_a_batch_without_blind_spots_has_no_loss(name, rng):
     target, mask, prediction = data(rng, laplace=name == "laplace")
     assert value(name, target, 0 * mask, prediction) == 0
+
+
+@pytest.mark.parametrize("shape", [(2, 32, 48, 2), (1, 16, 32, 32, 1)])
+@pytest.mark.parametrize("name", ["mse", "laplace"])
+def test_means_over_windows_are_asked_for_everywhere(name, shape, rng):
+    target, mask, prediction = data(rng, shape, laplace=name == "laplace")
+    c = shape[-1]
+    residual = target - prediction[..., :c]
+    # axes: windows and what is within them, in turn
+    split = [n for side in shape[1:-1] for n in (side // 16, 16)]
+    within = tuple(range(2, 2 * len(shape) - 3, 2))
+    means = residual.reshape(shape[0], *split, c).mean(axis=within)
+    y = np.concatenate([target, mask], axis=-1)
+    total = float(keras.ops.convert_to_numpy(keeping_means(LOSSES[name], 0.5, c)(y, prediction)))
+    expected = value(name, target, mask, prediction) + 0.5 * np.mean(means**2)
+    assert total == pytest.approx(expected, rel=1e-5)
+
+
+def test_sides_that_are_no_multiple_of_a_window(rng):
+    target, mask, _ = data(rng, (1, 40, 12, 1))
+    y = np.concatenate([target, 0 * mask], axis=-1)
+    loss = keeping_means(LOSSES["mse"], 1.0, 1)
+    assert float(keras.ops.convert_to_numpy(loss(y, target))) == 0
+    # 0.1 too dark, in every window, however small
+    assert float(keras.ops.convert_to_numpy(loss(y, target - 0.1))) == pytest.approx(0.01, rel=1e-4)
 
 
 def test_half_precision_predictions_are_judged_in_float32(rng):

@@ -90,6 +90,10 @@ class N2VConfig(UNetConfig):
     n2v_additive_sigma : float
         Standard deviation for 'normal_additive', in units of the normalised image. n2v used the
         radius for it.
+    n2v_mean_weight : float
+        Weight, in the loss, of predictions keeping the mean of the image over windows of 16
+        pixels (0: only blind spots count, as in n2v; `n2v_tk.losses.keeping_means`). For
+        replacement by a mean or median.
     structN2Vmask : list of 0 and 1, optional
         Neighbours to hide with each blind spot, odd sides.
     structN2V_fill : 'neighbours' or (low, high)
@@ -129,6 +133,7 @@ class N2VConfig(UNetConfig):
     n2v_manipulator: str = "uniform_withCP"
     n2v_neighborhood_radius: Annotated[int, Field(ge=0, lt=2**31)] = 5
     n2v_additive_sigma: Positive = 1.0
+    n2v_mean_weight: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
     structN2Vmask: list | None = None
     structN2V_fill: Literal["neighbours"] | tuple[float, float] = "neighbours"
     legacy_density: bool = False

@@ -15,7 +15,7 @@ from ..data.noise_estimation import NoiseEstimate
 from ..data.patches import check_patch_fits, grid_patches
 from ..data.sequences import N2VDataWrapper, batch_rng, masked_pair
 from ..errors import ConfigError, ExportError, ModelFolderError
-from ..losses import LOSSES
+from ..losses import LOSSES, keeping_means
 from ..nets.unet import build_single_unet_per_channel, build_unet, network_options
 from ..normalization import channel_statistics, normalize, result_dtype, to_dtype
 from ..prediction.posterior import noise_variance_of, own_share, posterior_mean
@@ -71,7 +71,11 @@ class N2V(Denoiser):
         return 2**self.config.unet_n_depth
 
     def _loss(self):
-        return LOSSES[self.config.train_loss]
+        c = self.config
+        loss = LOSSES[c.train_loss]
+        if c.n2v_mean_weight == 0:
+            return loss
+        return keeping_means(loss, c.n2v_mean_weight, c.n_channel_in)
 
     def _metric(self, metric):
         names = {"mse": "n2v_mse", "mae": "n2v_abs"}
