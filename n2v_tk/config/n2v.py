@@ -32,20 +32,29 @@ _WHAT_N2V_DOES = {
     "train_augment": False,
 }
 
-# Chosen on images held out from Train400, one seed, four minutes of one core each; `python -m
-# benchmarks quality recipe` compares them with their neighbours. Without batch normalisation the
-# rate rises slowly at first.
+# Chosen on images held out from Train400, four minutes of one core each; `python -m benchmarks
+# quality recipe` compares them with their neighbours. Without batch normalisation the rate rises
+# slowly at first.
 RECOMMENDED = {
     "unet_kern_size": 3,
     "batch_norm": False,
     "train_loss": "mse",
     "train_schedule": "ramps",
-    "train_ramps": (0.05, 0.95),
+    "train_ramps": (0.05, 0.3),
     "train_learning_rate": 2e-3,
     "train_batch_size": 4,
     "train_epochs": 20,
     "train_steps_per_epoch": 400,
     "n2v_perc_pix": 3.0,
+}
+# The mean of the nearest neighbours is something the network knows anyway, so nothing teaches it to
+# leave out the middle of what it sees, which is the pixel itself when it predicts. But it teaches
+# that the middle is smooth, which it is not then: without a weight for means, results are too
+# bright or too dark in places.
+RECOMMENDED_N2V = {
+    "n2v_manipulator": "mean",
+    "n2v_neighborhood_radius": 1,
+    "n2v_mean_weight": 1.0,
 }
 _WITH_BATCH_NORM = {
     "batch_norm": True,
@@ -216,9 +225,13 @@ class N2VConfig(UNetConfig):
         (48, 64)
         """
         n_dim = settings.get("n_dim", 2) if X is None else count_dimensions(X)
+        struct = method == "structn2v" or settings.get("structN2Vmask") is not None
+        mean = settings.get("n2v_manipulator", "mean") == "mean"
+        near = method == "n2v" and n_dim == 2 and mean and not struct
         settings = {
             **RECOMMENDED,
-            **(RECOMMENDED_STRUCT if method == "structn2v" else {}),
+            **(RECOMMENDED_N2V if near else {}),
+            **(RECOMMENDED_STRUCT if struct else {}),
             **(RECOMMENDED_3D if n_dim == 3 else {}),
             **settings,
         }
