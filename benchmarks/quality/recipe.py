@@ -20,42 +20,68 @@ from ..common import arguments
 from .images import HELD_OUT, noisy_grey, score
 from .timed import Figures, train_for
 
+# before hidden pixels were replaced by means
+_UNIFORM = {
+    "n2v_manipulator": "uniform_withCP", "n2v_neighborhood_radius": 5, "n2v_mean_weight": 0.0,
+}  # fmt: skip
+_EARLY = {"train_ramps": (0.05, 0.95)}
+_OF_UNIFORM = {
+    "": {},
+    "rate falls early": _EARLY,
+    "half a cosine": {"train_schedule": "cosine"},
+    "rate falls early, 48 filters": _EARLY | {"unet_n_first": 48},
+    "rate falls early, residual": _EARLY | {"unet_residual": True},
+    "rate falls early, batches of 2": _EARLY | {"train_batch_size": 2},
+}
+# before their loss had a weight for means
+_NO_WEIGHT = {"n2v_mean_weight": 0.0}
+_OF_NO_WEIGHT = {
+    "": {},
+    "rate falls early": _EARLY,
+    "radius 2": {"n2v_neighborhood_radius": 2},
+    "radius 2, rate falls early": {"n2v_neighborhood_radius": 2, **_EARLY},
+    "radius 5": {"n2v_neighborhood_radius": 5},
+    "radius 5, rate falls early": {"n2v_neighborhood_radius": 5, **_EARLY},
+}
 # the settings of `n2v_tk.denoise` until they were chosen by this benchmark
-BEFORE = {
+BEFORE = _UNIFORM | {
     "batch_norm": True, "train_batch_size": 16, "train_learning_rate": 1e-3,
     "train_schedule": "cosine",
 }  # fmt: skip
+_N2V2 = {"blurpool": True, "skip_skipone": True}
+
+
+def _named(name, base, changes):
+    return {", ".join(filter(None, (name, k))): base | v for k, v in changes.items()}
+
+
 CHANGES = {
     "recommended": {},
     "before": BEFORE,
+    **_named("uniform", _UNIFORM, _OF_UNIFORM),
+    **_named("no weight for means", _NO_WEIGHT, _OF_NO_WEIGHT),
+    "weight for means 0.1": {"n2v_mean_weight": 0.1},
+    "weight for means 10": {"n2v_mean_weight": 10.0},
+    "uniform, weight for means": _UNIFORM | {"n2v_mean_weight": 1.0},
+    "rate falls early": _EARLY,
+    "rate never falls": {"train_ramps": (0.05, 0.0)},
+    "half a cosine": {"train_schedule": "cosine"},
+    "one cycle": {"train_ramps": (0.3, 0.7)},
+    "radius 2": {"n2v_neighborhood_radius": 2},
+    "median": {"n2v_manipulator": "median", "n2v_neighborhood_radius": 1},
+    "N2V2": _NO_WEIGHT | _N2V2 | {"n2v_manipulator": "median", "n2v_neighborhood_radius": 5},
+    "N2V2, radius 1": _NO_WEIGHT | _N2V2 | {"n2v_manipulator": "median"},
+    "N2V2, mean, radius 1": _NO_WEIGHT | _N2V2,
     "batch norm": {"batch_norm": True},
-    "batches of 16": {"train_batch_size": 16},
     "batches of 2": {"train_batch_size": 2},
+    "batches of 16": {"train_batch_size": 16},
     "rate 1e-3": {"train_learning_rate": 1e-3},
     "rate 4e-3": {"train_learning_rate": 4e-3},
-    "0.2 % masked": {"n2v_perc_pix": 0.198},
+    "1 % masked": {"n2v_perc_pix": 1.0},
     "12 % masked": {"n2v_perc_pix": 12.0},
-    "centre left out": {"n2v_manipulator": "uniform_withoutCP"},
-    "window of radius 2": {"n2v_neighborhood_radius": 2},
-    "median": {"n2v_manipulator": "median"},
-    "mean": {"n2v_manipulator": "mean"},
-    "mean, rate falls late": {"n2v_manipulator": "mean", "train_ramps": (0.05, 0.3)},
-    "mean, radius 1": {"n2v_manipulator": "mean", "n2v_neighborhood_radius": 1},
-    "mean, radius 2": {"n2v_manipulator": "mean", "n2v_neighborhood_radius": 2},
-    "mean, radius 2, rate falls late": {
-        "n2v_manipulator": "mean",
-        "n2v_neighborhood_radius": 2,
-        "train_ramps": (0.05, 0.3),
-    },
-    "median, radius 2": {"n2v_manipulator": "median", "n2v_neighborhood_radius": 2},
-    "N2V2": {"n2v_manipulator": "median", "blurpool": True, "skip_skipone": True},
     "residual": {"unet_residual": True},
     "mean absolute error": {"train_loss": "mae"},
     "no turns and flips": {"train_augment": False},
-    "half a cosine": {"train_schedule": "cosine"},
-    "rate falls late": {"train_ramps": (0.05, 0.3)},
-    "rate never falls": {"train_ramps": (0.05, 0.0)},
-    "one cycle": {"train_ramps": (0.3, 0.7)},
     "average of weights": {"train_ema": 0.999},
     "depth 3, 16 filters": {"unet_n_depth": 3, "unet_n_first": 16},
     "depth 3, 24 filters": {"unet_n_depth": 3, "unet_n_first": 24},

@@ -104,13 +104,33 @@ def recipe(minutes):
     for name, runs in changes.items():
         differences = [runs[s]["psnr"] - base[s]["psnr"] for s in runs if s in base]
         signed = "" if name == "recommended" else f"{statistics.mean(differences):+.2f}"
-        columns = [number([of[k] for of in runs.values()]) for k in ("psnr", "tta", "posterior")]
+        columns = [
+            number([of.get(k) for of in runs.values()]) for k in ("psnr", "tta", "posterior")
+        ]
         steps = round(statistics.mean(of["steps"] for of in runs.values()))
         rows.append([name, columns[0], signed, *columns[1:], len(runs), steps])
     rows.sort(key=lambda row: (row[0] != "recommended", -float(row[2] or 0)))
     heads = ["change", "PSNR", "difference", "8 turns", "posterior", "seeds", "steps"]
     used = [of for runs in changes.values() for of in runs.values()]
     return table(heads, rows) + "\n\n" + when(used)
+
+
+def brightness(steps):
+    """How far the means of regions are from those of the truth, by change."""
+    changes = {}
+    for key, of in figures("brightness").items():
+        name, _, effort = key.rsplit(", ", 2)
+        if effort == steps:
+            changes.setdefault(name, []).append(of)
+    kinds = ("brightness", "sky", "psnr", "posterior psnr")
+    rows = [
+        [name, *(number([of[kind] for of in runs]) for kind in kinds), len(runs)]
+        for name, runs in changes.items()
+    ]
+    if not rows:
+        return ""
+    heads = ["change", "means, rms", "sky", "PSNR", "posterior", "seeds"]
+    return table(heads, rows) + "\n\n" + when([of for runs in changes.values() for of in runs])
 
 
 def real(effort):
