@@ -13,18 +13,32 @@ that of the processor by cores, compilation included.
 from pathlib import Path
 
 import numpy as np
+import tifffile
 
 from n2v_tk import HQSSL, N2V, HQSSLConfig, N2VConfig, check_noise, psnr, ssim
 from n2v_tk.plot import before_after
 
 from ..common import arguments
-from ..real_images import load
 from .timed import Figures, train_for
 
 SETS = (
     "w2s_dev", "fmd_confocal_fish", "fmd_confocal_mice", "hagen_nucleus", "hagen_mito60x_noise2",
     "cellmigration_lowhigh_u16", "trackpy_stuck_tyx", "ncs_eb3_scmos_tyx",
 )  # fmt: skip
+
+
+def load(folder, name):
+    """Noisy image and aligned ground truth, (Y, X) each: the first of the set."""
+    noisy = tifffile.imread(folder / f"{name}.tif")
+    if name.endswith("_tyx"):
+        rest = noisy.astype(np.float64).sum(axis=0) - noisy[0]
+        return noisy[0], rest / (len(noisy) - 1)
+    truth = tifffile.imread(folder / f"{name}_gt.tif")
+    first = (0,) * (noisy.ndim - 2)
+    x, y = truth[first].astype(np.float64), noisy[first].astype(np.float64)
+    use = (x < x.max()) & (y < y.max()) & (y > y.min())
+    slope, offset = np.polyfit(x[use], y[use], 1)
+    return noisy[first], slope * x + offset
 
 
 def blind_spots(method="n2v", **changes):
