@@ -43,7 +43,7 @@ def advise(
         )
         advice = "Whether blind spots work shows after training."
         finding = Finding("correlation", "warning", text, advice)
-        return Advice("n2v2", {}, "It is the usual choice.", {}, [finding])
+        return Advice("n2v", {}, "It is the usual choice.", {}, [finding])
     correlation = {a: float(structure.along(a)[0]) for a in "XY"}
     if structure.between is not None:
         correlation[sampled.along] = structure.between
@@ -61,6 +61,22 @@ def advise(
             advice.reason = "Frames of a still scene have noise that is drawn anew each time."
     if advice.method == "none":
         advice.method = "structn2v"
+    return advice
+
+
+def with_medians(advice: Advice, axes: str, hot: bool) -> Advice:
+    """N2V2 in place of Noise2Void where a window of all pixels around would do harm.
+
+    In planes Noise2Void replaces by the mean of the nearest pixels (`N2VConfig.recommended`), which
+    leaves no checkerboard; in volumes by a pixel of the window, which may. Means take in hot
+    pixels, and medians do not.
+    """
+    if advice.method == "n2v" and hot:
+        advice.method = "n2v2"
+        advice.reason += " Its medians leave out hot pixels."
+    elif advice.method == "n2v" and "Z" in axes:
+        advice.method = "n2v2"
+        advice.reason += " It leaves no checkerboard in volumes."
     return advice
 
 
@@ -84,7 +100,7 @@ def _advise(structure, correlation):
             "residual after training.",
         )  # fmt: skip
         reason = "The larger part of the noise is independent."
-        return Advice("n2v2", {}, reason, correlation, [finding])
+        return Advice("n2v", {}, reason, correlation, [finding])
     if excess[axis] > INDEPENDENT + 3 * structure.error:
         finding = Finding(
             "correlation", "note",
@@ -94,8 +110,8 @@ def _advise(structure, correlation):
     else:
         text = f"Noise is independent from pixel to pixel ({numbers}): blind spots work."
         finding = Finding("correlation", "good", text)
-    reason = "It removes independent noise from the image alone and leaves no checkerboard."
-    return Advice("n2v2", {}, reason, correlation, [finding])
+    reason = "It removes independent noise from the image alone."
+    return Advice("n2v", {}, reason, correlation, [finding])
 
 
 def _correlated_along(structure, correlation, axis, numbers):

@@ -11,7 +11,7 @@ from ..axes import StackLayout, normalize_axes
 from ..data.noise_estimation import NoiseEstimate, noise_if_enough
 from ..normalization import check_image
 from .findings import Finding, look_for_faults, look_for_size, say_axes
-from .noise_advice import Advice, advise
+from .noise_advice import Advice, advise, with_medians
 from .noise_structure import NoiseStructure, noise_structure
 from .sampled import sample_planes
 
@@ -162,7 +162,7 @@ def check_noise(image: np.ndarray, axes: str | None = None) -> NoiseCheck:
     >>> noisy = np.random.default_rng(0).normal(100, 10, (256, 256))
     >>> check = check_noise(noisy)
     >>> check.method, bool(abs(check.correlation["X"]) < 0.05), round(check.noise.sigma)
-    ('n2v2', True, 10)
+    ('n2v', True, 10)
     """
     from ..plot.picture import guess_axes
 
@@ -175,11 +175,13 @@ def check_noise(image: np.ndarray, axes: str | None = None) -> NoiseCheck:
     structure = _structure(sampled)
     noise = noise_if_enough(planes)
     advice: Advice = advise(structure, noise, sampled)
+    faults = look_for_faults(planes, noise, structure, image.dtype)
+    advice = with_medians(advice, axes, any(fault.kind == "hot pixels" for fault in faults))
     findings = [
         say_axes(image, axes, guessed),
         *look_for_size(image.shape, axes),
         *advice.findings,
-        *look_for_faults(planes, noise, structure, image.dtype),
+        *faults,
     ]
     return NoiseCheck(
         axes, noise, advice.correlation, findings, advice.method, advice.settings, advice.reason,

@@ -70,7 +70,7 @@ def test_spectrum_and_means_by_brightness(rng):
 
 def test_independent_noise(noisy):
     check = check_noise(noisy, "YX")
-    assert check.method == "n2v2"
+    assert check.method == "n2v"
     assert check.settings == {}
     assert check.holds
     assert kinds(check)["correlation"] == "good"
@@ -82,7 +82,7 @@ def test_independent_noise(noisy):
 
 def test_texture_is_not_taken_for_correlated_noise():
     image = camera() + np.random.default_rng(1).normal(0, 25, (512, 512))
-    assert check_noise(image).method == "n2v2"
+    assert check_noise(image).method == "n2v"
 
 
 def test_shot_noise(clean):
@@ -170,7 +170,15 @@ def test_hot_pixels(noisy, rng):
     check = check_noise(hot)
     assert kinds(check)["hot pixels"] == "warning"
     assert check.method == "n2v2"
+    assert "medians leave out hot pixels" in check.reason
     assert "hot pixels" not in kinds(check_noise(noisy))
+
+
+def test_volumes_have_medians(rng):
+    volume = rng.normal(100, 10, (8, 128, 128))
+    check = check_noise(volume, "ZYX")
+    assert (check.method, check_noise(volume, "TYX").method) == ("n2v2", "n2v")
+    assert check.config().n2v_manipulator == "median"
 
 
 def test_borders_few_pixels_and_axes(noisy):
@@ -178,7 +186,7 @@ def test_borders_few_pixels_and_axes(noisy):
     assert "6 blank rows or columns" in str(check_noise(framed))
     assert kinds(check_noise(noisy[:100, :100]))["size"] == "warning"
     tiny = check_noise(noisy[:30, :30])
-    assert (tiny.method, tiny.correlation, tiny.noise) == ("n2v2", {}, None)
+    assert (tiny.method, tiny.correlation, tiny.noise) == ("n2v", {}, None)
     stack = np.stack([noisy, noisy[::-1], noisy[:, ::-1]])
     assert "guessed; the planes look like separate images" in str(check_noise(stack))
     movie = np.stack([noisy] * 3) + np.random.default_rng(3).normal(0, 5, (3, *noisy.shape))
@@ -266,7 +274,7 @@ def test_volumes_with_noise_that_is_smooth_both_ways():
 def test_it_shows_itself(noisy):
     check = check_noise(noisy)
     page = check._repr_html_()
-    assert "Recommended: n2v2" in page
+    assert "Recommended: n2v." in page
     assert "data:image/png" in page
     figure = check.plot()
     assert len([a for a in figure.axes if a.get_title()]) == 4
@@ -281,9 +289,9 @@ def test_it_shows_itself(noisy):
 @pytest.mark.parametrize(
     ("name", "axes", "method", "settings"),
     [
-        ("real/w2s_dev.tif", "SCYX", "n2v2", {}),
+        ("real/w2s_dev.tif", "SCYX", "n2v", {}),
         ("real/sima_2p_linecorr_tyx.tif", "TYX", "structn2v", {"axis": "X", "length": 3}),
-        ("real/cellmigration_lowhigh_u16.tif", "YX", "n2v2", {}),
+        ("real/cellmigration_lowhigh_u16.tif", "YX", "n2v", {}),
         ("real/neubias_chromosomes_zyx.tif", "ZYX", "n2v2", {}),
         ("real/neubias_drosophila_envelope_zyx.tif", "ZYX", "structn2v", None),
         ("colour/cc_5dmark3_iso3200_1_real.png", "YXC", "structn2v", None),
