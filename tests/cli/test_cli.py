@@ -68,6 +68,7 @@ def test_train_predict_info(run, noisy, rng, tmp_path):
     assert "0.5 micron" in text
 
 
+@pytest.mark.slow
 def test_stores_in_and_out(run, rng, tmp_path):
     zarr = pytest.importorskip("zarr")
     data = rng.normal(1000, 100, (2, 80, 96)).astype(np.float32)
@@ -424,6 +425,7 @@ def test_convert(run, noisy, tmp_path):
     assert run("convert", LEGACY / "n2v2", folder, "--overwrite")[0] == 0
 
 
+@pytest.mark.slow
 def test_hqssl(run, noisy, tmp_path):
     code, text = run("train", noisy, "-o", tmp_path / "m", "--method", "hqssl", "--noise-level",
                      "100", "--patch", "64,64", *QUICK)  # fmt: skip

@@ -102,6 +102,7 @@ def test_all_pictures_are_checked_before_the_first(run, picture, tmp_path):
     assert "Fitting" not in text
 
 
+@pytest.mark.slow
 def test_flash_and_several_inputs(run, picture, tmp_path):
     second = tmp_path / "second.png"
     second.write_bytes(picture.read_bytes())

@@ -160,6 +160,7 @@ def run(code, *path):
     )
 
 
+@pytest.mark.slow
 def test_a_genuine_n2v_is_left_alone(tmp_path):
     (tmp_path / "n2v").mkdir()
     (tmp_path / "n2v" / "__init__.py").write_text("genuine = True\n")
@@ -171,6 +172,7 @@ def test_a_genuine_n2v_is_left_alone(tmp_path):
     assert done.stdout.strip() == "True"
 
 
+@pytest.mark.slow
 def test_a_folder_called_n2v_is_no_package(tmp_path):
     (tmp_path / "n2v").mkdir()
     done = run("import n2v_tk.legacy, n2v.models; print(n2v.models.N2V.__module__)", tmp_path)

@@ -70,6 +70,7 @@ def test_the_result_is_better_than_the_picture_and_the_rule_stops_by_itself(rng,
     assert psnr(smooth, result.image, 1.0) > best - 1
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_way(rng, smooth):
     ways = [fit(smooth, iterations=20, seed=s).history["loss"] for s in (3, 3, 4)]
     assert ways[0] == ways[1] != ways[2]
@@ -212,6 +213,7 @@ def test_parameter_noise_changes_the_way(smooth):
     assert (ways[0] != ways[1]).any()
 
 
+@pytest.mark.slow
 def test_a_fit_goes_on_where_it_was(smooth, tmp_path):
     whole = fit(smooth, iterations=40, stop="held_out")
     first = fit(smooth, iterations=20, stop="held_out", folder=tmp_path)

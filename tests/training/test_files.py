@@ -56,6 +56,7 @@ def no_temporary_files(folder):
     return not [p.name for p in folder.iterdir() if p.name.endswith(".tmp")]
 
 
+@pytest.mark.slow
 def test_no_room_for_a_file(noisy, tmp_path):
     """As on a full disk, the system refuses to write on; what was written stays, and goes on."""
     resource = pytest.importorskip("resource")
