@@ -13,9 +13,9 @@ thrown away. Time is that of the processor, by cores: other work on the machine 
 
 Microscope: w2s_dev, first channel of all fields, trained on the noisy images and scored against
 their ground truth, brought to the scale of each noisy image; range from its percentiles 0.1 to
-99.9. N2V has its recommended settings. HQ-SSL 'estimated' takes gain, offset and read noise of
-every field from `estimate_noise` and works in photons; 'learned' has a network tell the level of
-every field.
+99.9. N2V replaces by pixels of a window of 11 x 11. HQ-SSL 'estimated' takes gain, offset and read
+noise of every field from `estimate_noise` and works in photons; 'learned' has a network tell the
+level of every field.
 """
 
 import argparse
@@ -146,7 +146,9 @@ def on_microscope(name, folder, minutes):
     X = noisy[..., None].astype(np.float32)
     seed = {"train_seed": 0, "train_keep": "last"}
     if name == "w2s n2v":
-        config = N2VConfig.recommended(X, **seed)
+        config = N2VConfig.recommended(
+            X, n2v_manipulator="uniform_withCP", train_ramps=(0.05, 0.95), **seed
+        )
         model_class = N2V
     else:
         level = (1.0, 0.0, read) if extra else None

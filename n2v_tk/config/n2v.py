@@ -38,7 +38,6 @@ _WHAT_N2V_DOES = {
 RECOMMENDED = {
     "unet_kern_size": 3,
     "batch_norm": False,
-    "train_loss": "mse",
     "train_schedule": "ramps",
     "train_ramps": (0.05, 0.3),
     "train_learning_rate": 2e-3,
@@ -225,14 +224,18 @@ class N2VConfig(UNetConfig):
         (48, 64)
         """
         n_dim = settings.get("n_dim", 2) if X is None else count_dimensions(X)
+        loss = settings.get("train_loss", "laplace" if settings.get("probabilistic") else "mse")
         struct = method == "structn2v" or settings.get("structN2Vmask") is not None
         mean = settings.get("n2v_manipulator", "mean") == "mean"
-        near = method == "n2v" and n_dim == 2 and mean and not struct
+        # the weight for means is that of a squared error
+        squared = loss == "mse"
+        near = method == "n2v" and n_dim == 2 and mean and squared and not struct
         settings = {
             **RECOMMENDED,
             **(RECOMMENDED_N2V if near else {}),
             **(RECOMMENDED_STRUCT if struct else {}),
             **(RECOMMENDED_3D if n_dim == 3 else {}),
+            "train_loss": loss,
             **settings,
         }
         if "n2v_patch_shape" not in settings:

@@ -64,19 +64,19 @@ def advise(
     return advice
 
 
-def with_medians(advice: Advice, axes: str, hot: bool) -> Advice:
+def with_medians(advice: Advice, volume: bool, hot: bool) -> Advice:
     """N2V2 in place of Noise2Void where a window of all pixels around would do harm.
 
-    In planes Noise2Void replaces by the mean of the nearest pixels (`N2VConfig.recommended`), which
-    leaves no checkerboard; in volumes by a pixel of the window, which may. Means take in hot
+    In planes Noise2Void replaces by the mean of the nearest pixels (`N2VConfig.recommended`), in
+    volumes by a pixel of the window, which may leave a checkerboard. Means take in hot
     pixels, and medians do not.
     """
     if advice.method == "n2v" and hot:
         advice.method = "n2v2"
         advice.reason += " Its medians leave out hot pixels."
-    elif advice.method == "n2v" and "Z" in axes:
+    elif advice.method == "n2v" and volume:
         advice.method = "n2v2"
-        advice.reason += " It leaves no checkerboard in volumes."
+        advice.reason += " In volumes it leaves less of a checkerboard than Noise2Void."
     return advice
 
 

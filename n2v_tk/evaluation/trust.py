@@ -108,7 +108,12 @@ def held_out_error(model, image: np.ndarray, noise: NoiseEstimate, seed: int = 0
         (Batson and Royer, Noise2Self, ICML 2019).
     """
     image = np.asarray(image, np.float32)
-    masker = BlindSpotMasker(image.ndim - 1, _HELD_OUT, "median", 2)
+    manipulator = getattr(model.config, "n2v_manipulator", None)
+    replaced = ("median", 2)
+    if manipulator in ("mean", "median"):
+        # what the network knows; others may leave the pixel itself in its place
+        replaced = (manipulator, model.config.n2v_neighborhood_radius)
+    masker = BlindSpotMasker(image.ndim - 1, _HELD_OUT, *replaced)
     rng = np.random.default_rng(seed)
     errors, seen = [], []
     for _ in range(_PASSES):

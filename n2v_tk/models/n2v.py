@@ -146,10 +146,11 @@ class N2V(Denoiser):
         img, axes, resizer, n_tiles, tta, dtype, precision, normalizer, max_memory, engine
             As in `Denoiser.predict`.
         output : {'prior', 'posterior'}
-            What the network predicts, which knows the surroundings of a pixel and not the pixel
-            itself: Noise2Void as published. Or the mean given the pixel too
+            What the network predicts, which learned from the surroundings of pixels: Noise2Void as
+            published. Or the mean given the pixel too, as far as it is not in there already
             (`n2v_tk.prediction.posterior.posterior_mean`), which is sharper and nearer to the clean
-            image where the noise is what `noise` says; where there is more, it stays.
+            image where the noise is what `noise` says; where there is more, it stays. It predicts
+            twice.
         noise : float, (gain, offset, read noise) or NoiseEstimate, optional
             For 'posterior', in units of the image: standard deviation; of a camera, with variance
             ``gain * (signal - offset) + read_noise**2``; or what `n2v_tk.estimate_noise` returns.
@@ -182,7 +183,7 @@ class N2V(Denoiser):
         img = as_image(img)
         dtype = result_dtype(dtype, img.dtype)
         layout = self.check(img, axes, n_tiles)[0]
-        noisy = layout.to_stack(img)
+        noisy = np.asarray(layout.to_stack(img))
         variance_of = noise_variance_of(noisy, noise)
         prior = super().predict
 

@@ -42,9 +42,9 @@ LEAST_PLANES = 8
 _RATE_FURTHER = 2.5e-4
 # and beside its network
 _KEPT = (
-    "batch_norm", "blurpool", "n2v_additive_sigma", "n2v_manipulator", "n2v_neighborhood_radius",
-    "normalization", "probabilistic", "single_net_per_channel", "skip_skipone", "structN2Vmask",
-    "train_keep", "train_loss",
+    "batch_norm", "blurpool", "n2v_additive_sigma", "n2v_manipulator", "n2v_mean_weight",
+    "n2v_neighborhood_radius", "normalization", "probabilistic", "single_net_per_channel",
+    "skip_skipone", "structN2Vmask", "train_keep", "train_loss",
 )  # fmt: skip
 # of networks that pool five times: they look far, so the config makes patches large, and of those
 # a step has few
@@ -99,9 +99,10 @@ def denoise(
     tta : bool
         Average over turns and flips of the XY plane: a little better, eight times slower.
     posterior : bool
-        For 'n2v' and 'n2v2': bring back what each noisy pixel itself tells, which blind spots leave
-        out (`N2V.predict` with ``output='posterior'``). Sharper and nearer to the clean image where
-        the noise is as independent as the method takes it to be. 'hqssl' always does.
+        For 'n2v' and 'n2v2': bring back what each noisy pixel itself tells and training with blind
+        spots left out (`N2V.predict` with ``output='posterior'``, which predicts twice). Sharper
+        and nearer to the clean image where the noise is as independent as the method takes it to
+        be. 'hqssl' always does.
     verbose : {'auto', 0, 1, 2}
         As in `keras.Model.fit`.
     return_model : bool

@@ -173,7 +173,8 @@ def own_share(
     from scipy.ndimage import gaussian_filter
 
     step = _STEP * _deviation(noise_variance)
-    signs = np.random.default_rng(0).integers(0, 2, noisy.shape, np.int8) * 2 - 1
+    rng = np.random.default_rng(0)
+    signs = rng.integers(0, 2, noisy.shape, np.int8) * 2 - 1
     changed = predict((noisy + signs * step).astype(np.float32))
     derivative = signs * (changed - predicted) / step
     return gaussian_filter(derivative, (0.0, *[width] * (noisy.ndim - 2), 0.0))

@@ -213,6 +213,10 @@ def test_what_is_recommended_fits_the_method(X, rng):
     # a window of one pixel around is for means only
     for name in ("uniform_withCP", "median"):
         assert replaced_by(N2VConfig.recommended(X, n2v_manipulator=name)) == (name, 5, 0.0)
+    # squares in the loss go with squares only
+    assert replaced_by(N2VConfig.recommended(X, train_loss="mae")) == ("uniform_withCP", 5, 0.0)
+    probabilistic = N2VConfig.recommended(X, probabilistic=True)
+    assert (probabilistic.train_loss, probabilistic.n2v_mean_weight) == ("laplace", 0.0)
     n2v2 = N2VConfig.recommended(X, "n2v2")
     assert (n2v2.n2v_manipulator, n2v2.batch_norm, n2v2.train_keep) == ("median", False, "last")
     volume = N2VConfig.recommended(rng.normal(50, 5, (1, 16, 64, 64, 1)))

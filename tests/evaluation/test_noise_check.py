@@ -179,6 +179,9 @@ def test_volumes_have_medians(rng):
     check = check_noise(volume, "ZYX")
     assert (check.method, check_noise(volume, "TYX").method) == ("n2v2", "n2v")
     assert check.config().n2v_manipulator == "median"
+    # too few planes for a network in 3D
+    thin = check_noise(volume[:3], "ZYX")
+    assert (thin.method, thin.config().n_dim) == ("n2v", 2)
 
 
 def test_borders_few_pixels_and_axes(noisy):

@@ -14,6 +14,7 @@ from n2v_tk.errors import (
     ImageError,
     ModelFolderError,
 )
+from n2v_tk.lazy import LazyArray
 from n2v_tk.prediction.posterior import own_share, posterior_mean
 
 # some variants are unknown to n2v, which saving says
@@ -542,3 +543,37 @@ def test_metrics_by_name(small, rng):
     history = model.train(X, X, epochs=1, steps_per_epoch=2, verbose=0).history
     assert history["n2v_mse"] == pytest.approx(history["loss"], rel=1e-3)
     assert {"n2v_abs", "val_n2v_mse", "val_n2v_abs"} < history.keys()
+
+
+class InFile:
+    """Where a `LazyArray` reads from."""
+
+    def __init__(self, data):
+        self.data, self.shape, self.dtype, self.chunks = data, data.shape, data.dtype, None
+
+    def read(self, window):
+        return self.data[window]
+
+
+def test_the_posterior_of_what_is_read_when_needed(model, rng):
+    image = rng.normal(100, 10, (2, 48, 64)).astype(np.float32)
+    options = {"output": "posterior", "noise": 10.0}
+    expected = model.predict(image, "SYX", **options)
+    lazily = model.predict(LazyArray(InFile(image)), "SYX", **options)
+    np.testing.assert_array_equal(lazily, expected)
+
+
+@pytest.mark.parametrize(("channels", "probabilistic"), [(2, False), (1, True)])
+def test_the_loss_has_the_weight_for_means(channels, probabilistic, small, rng):
+    X = rng.normal(100, 10, (2, 48, 64, channels)).astype(np.float32)
+    y = rng.normal(size=(1, 32, 32, 2 * channels)).astype(np.float32)
+    y[..., channels:] = y[..., channels:] > 1
+    f = rng.uniform(0.5, 2, (1, 32, 32, channels * (1 + probabilistic))).astype(np.float32)
+    residual = y[..., :channels] - f[..., :channels]
+    means = residual.reshape(1, 2, 16, 2, 16, channels).mean(axis=(2, 4))
+    losses = []
+    for weight in (0.0, 0.5):
+        more = {"probabilistic": probabilistic, "n2v_mean_weight": weight}
+        model = N2V(N2VConfig(X, **{**small, **more}), basedir=None)
+        losses.append(float(keras.ops.convert_to_numpy(model._loss()(y, f))))
+    assert losses[1] - losses[0] == pytest.approx(0.5 * np.mean(means**2), rel=1e-3)

@@ -4,7 +4,7 @@ import pytest
 import n2v_tk
 from n2v_tk.data.noise import poisson_gaussian
 from n2v_tk.errors import AxesError, ConfigError, ImageError
-from n2v_tk.models.one_call import choose_n_dim, make_config
+from n2v_tk.models.one_call import choose_n_dim, go_on_with, make_config
 
 QUICK = {
     "unet_n_first": 16,
@@ -149,3 +149,21 @@ def test_axes_are_asked_for(rng):
 def test_small_images_are_validated_on_as_a_whole(rng):
     settings = {**QUICK, "train_epochs": 1, "train_steps_per_epoch": 1, "unet_n_first": 2}
     assert n2v_tk.denoise(rng.normal(size=(70, 70)), **settings).shape == (70, 70)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"n2v_manipulator": "mean", "n2v_neighborhood_radius": 5},
+        {"n2v_manipulator": "uniform_withCP", "n2v_mean_weight": 1.0},
+        {"n2v_manipulator": "mean", "n2v_neighborhood_radius": 1, "n2v_mean_weight": 0.3},
+        {"n2v_manipulator": "median", "train_loss": "mae"},
+    ],
+)
+def test_models_are_trained_further_with_the_loss_they_had(rng, settings):
+    images = rng.normal(100, 10, (1, 64, 64, 1)).astype(np.float32)
+    config = n2v_tk.N2VConfig(images, unet_n_first=2, unet_n_depth=1, unet_kern_size=3, **settings)
+    old = n2v_tk.N2V(config, basedir=None)
+    new = go_on_with(old, images, None).config
+    for name in ("n2v_manipulator", "n2v_neighborhood_radius", "n2v_mean_weight", "train_loss"):
+        assert getattr(new, name) == getattr(old.config, name)
