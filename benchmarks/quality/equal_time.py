@@ -68,9 +68,9 @@ class Task:
         return training, validating[0] if len(arrays) == 1 else tuple(validating)
 
 
-def blind_spots(method):
+def blind_spots(method, **changes):
     def run(task, args, seed):
-        config = N2VConfig.recommended(task.train, method, train_seed=seed)
+        config = N2VConfig.recommended(task.train, method, train_seed=seed, **changes)
         return trained(task, args, N2V, config, task.train, outputs=prior_and_posterior)
 
     return run
@@ -146,8 +146,11 @@ def fit_for(image, axes, seconds, seed):
     return prior.fit(image, axes, on_look=lambda look: time.perf_counter() > end)
 
 
+# until hidden pixels were replaced by the mean of the nearest
+_UNIFORM = {"n2v_manipulator": "uniform_withCP", "train_ramps": (0.05, 0.95)}
 METHODS = {
     "n2v": blind_spots("n2v"),
+    "n2v uniform": blind_spots("n2v", **_UNIFORM),
     "n2v2": blind_spots("n2v2"),
     "n2n": pairs("again"),
     "supervised": pairs("clean"),

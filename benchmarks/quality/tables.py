@@ -15,7 +15,7 @@ TOP = Path(__file__).parents[2]
 PAGE = TOP / "docs" / "quality.md"
 _TITLES = {
     "noisy": "noisy", "bm3d": "BM3D, told sigma", "n2v 0.3.3": "n2v 0.3.3",
-    "CAREamics": "CAREamics", "n2v": "N2V",
+    "CAREamics": "CAREamics", "n2v": "N2V", "n2v uniform": "N2V, uniform replacement",
     "n2v2": "N2V2", "n2n": "Noise2Noise", "supervised": "supervised", "dip": "Deep Image Prior",
     "hqssl known": "HQ-SSL, told the noise", "hqssl estimated": "HQ-SSL, estimating it",
     "masked": "masked training", "structn2v": "structN2V, 5 pixels", "hqssl": "HQ-SSL, camera",
@@ -164,6 +164,8 @@ def main():
         function, _, given = match[1].strip().partition(" ")
         arguments = [part.strip() for part in given.split(", ")] if given else []
         made = globals()[function](*arguments)
+        if not made:
+            raise SystemExit(f"There are no figures for the table {match[1].strip()!r}.")
         return f"<!-- table {match[1].strip()} -->\n\n{made}\n\n<!-- end -->"
 
     pattern = re.compile(r"<!-- table (.*?)-->.*?<!-- end -->", re.DOTALL)
