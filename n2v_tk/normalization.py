@@ -78,8 +78,7 @@ def _check_finite(image, what):
         raise ImageError(
             f"{what} holds values that are not finite in float32. Received: {n_bad} of "
             f"{image.size} pixels are NaN, infinite or beyond 3.4e38, the first at index {first}. "
-            "Replace them first, "
-            "e.g. with numpy.nan_to_num or the median of their neighbours."
+            "Replace them first, e.g. with numpy.nan_to_num or the median of their neighbours."
         )
 
 

@@ -2,23 +2,11 @@
 
 import numpy as np
 import pytest
+from sources import InMemory
 
 from n2v_tk.axes import StackLayout
 from n2v_tk.lazy import LazyArray, pieces
 from n2v_tk.normalization import channel_statistics, check_image
-
-
-class InMemory:
-    """A source that remembers what was read."""
-
-    def __init__(self, data, chunks=None):
-        self.data, self.chunks = data, chunks
-        self.shape, self.dtype = data.shape, data.dtype
-        self.windows = []
-
-    def read(self, window):
-        self.windows.append(window)
-        return self.data[window]
 
 
 @pytest.fixture

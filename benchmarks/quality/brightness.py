@@ -44,14 +44,13 @@ def main():
     parser.add_argument("--seeds", type=int, nargs="*", default=[0])
     parser.add_argument("--steps", type=int, default=1200)
     args = parser.parse_args()
-    figures = Figures(args.json)
-    for seed in args.seeds:
-        for name in args.changes:
-            found = figures.measure(
-                f"{name}, seed {seed}, {args.steps} steps",
-                lambda change=CHANGES[name], seed=seed: run(change, seed, args.steps),
-            )
-            print(name, seed, {k: round(v, 2) for k, v in found.items() if type(v) is float})
+    changes = {name: CHANGES[name] for name in args.changes}
+    found = Figures(args.json).compare(
+        changes, args.seeds, f"{args.steps} steps",
+        lambda change, seed: run(change, seed, args.steps),
+    )  # fmt: skip
+    for name, seed, of in found:
+        print(name, seed, {k: round(v, 2) for k, v in of.items() if type(v) is float}, flush=True)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from n2v_tk import HQSSL, N2N, N2V, DeepImagePrior, DIPConfig, HQSSLConfig, N2NC
 
 from .. import common
 from .images import score
+from .recipe import CHANGES
 from .timed import Figures, train_for
 
 HQSSL_RECIPE = {
@@ -146,11 +147,9 @@ def fit_for(image, axes, seconds, seed):
     return prior.fit(image, axes, on_look=lambda look: time.perf_counter() > end)
 
 
-# until hidden pixels were replaced by the mean of the nearest
-_UNIFORM = {"n2v_manipulator": "uniform_withCP", "train_ramps": (0.05, 0.95)}
 METHODS = {
     "n2v": blind_spots("n2v"),
-    "n2v uniform": blind_spots("n2v", **_UNIFORM),
+    "n2v uniform": blind_spots("n2v", **CHANGES["uniform, rate falls early"]),
     "n2v2": blind_spots("n2v2"),
     "n2n": pairs("again"),
     "supervised": pairs("clean"),

@@ -30,6 +30,7 @@ import numpy as np
 from n2v_tk import HQSSL, N2N, N2V, HQSSLConfig, N2NConfig, N2VConfig, estimate_noise, psnr
 
 from ..common import machine
+from .recipe import CHANGES
 from .timed import processor_seconds
 
 SIGMA, CROP = 25.0, 128
@@ -146,9 +147,7 @@ def on_microscope(name, folder, minutes):
     X = noisy[..., None].astype(np.float32)
     seed = {"train_seed": 0, "train_keep": "last"}
     if name == "w2s n2v":
-        config = N2VConfig.recommended(
-            X, n2v_manipulator="uniform_withCP", train_ramps=(0.05, 0.95), **seed
-        )
+        config = N2VConfig.recommended(X, **CHANGES["uniform, rate falls early"], **seed)
         model_class = N2V
     else:
         level = (1.0, 0.0, read) if extra else None

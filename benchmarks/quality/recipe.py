@@ -133,19 +133,14 @@ def main():
     parser.add_argument("--seeds", type=int, nargs="*", default=[0, 1, 2])
     parser.add_argument("--minutes", type=float, default=4.0)
     args = parser.parse_args()
-    figures = Figures(args.json)
-    for seed in args.seeds:
-        for name in args.changes:
-            found = figures.measure(
-                f"{name}, seed {seed}, {args.minutes:g} min",
-                lambda change=CHANGES[name], seed=seed: run(args.data, change, seed, args.minutes),
-            )
-            print(
-                name,
-                seed,
-                {k: found[k] for k in ("psnr", "ssim", "tta", "posterior", "steps")},
-                flush=True,
-            )
+    changes = {name: CHANGES[name] for name in args.changes}
+    found = Figures(args.json).compare(
+        changes, args.seeds, f"{args.minutes:g} min",
+        lambda change, seed: run(args.data, change, seed, args.minutes),
+    )  # fmt: skip
+    for name, seed, of in found:
+        kinds = ("psnr", "ssim", "tta", "posterior", "steps")
+        print(name, seed, {kind: of.get(kind) for kind in kinds}, flush=True)
 
 
 if __name__ == "__main__":

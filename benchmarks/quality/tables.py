@@ -89,14 +89,19 @@ def equal_time(name, noise, effort):
     return table(["", *outputs, "SSIM", "steps"], rows) + "\n\n" + when(used) if used else ""
 
 
+def by_change(name, effort):
+    """Figures by change and seed."""
+    changes = {}
+    for key, of in figures(name).items():
+        change, seed, of_effort = key.rsplit(", ", 2)
+        if of_effort == effort:
+            changes.setdefault(change, {})[seed] = of
+    return changes
+
+
 def recipe(minutes):
     """Every change beside the recommended settings."""
-    found = figures("recipe")
-    changes = {}
-    for key, of in found.items():
-        name, seed, effort = key.rsplit(", ", 2)
-        if effort == minutes:
-            changes.setdefault(name, {})[seed] = of
+    changes = by_change("recipe", minutes)
     base = changes.get("recommended")
     if base is None:
         return ""
@@ -117,20 +122,15 @@ def recipe(minutes):
 
 def brightness(steps):
     """How far the means of regions are from those of the truth, by change."""
-    changes = {}
-    for key, of in figures("brightness").items():
-        name, _, effort = key.rsplit(", ", 2)
-        if effort == steps:
-            changes.setdefault(name, []).append(of)
+    changes = by_change("brightness", steps)
     kinds = ("brightness", "sky", "psnr", "posterior psnr")
     rows = [
-        [name, *(number([of[kind] for of in runs]) for kind in kinds), len(runs)]
+        [name, *(number([of[kind] for of in runs.values()]) for kind in kinds), len(runs)]
         for name, runs in changes.items()
     ]
-    if not rows:
-        return ""
+    used = [of for runs in changes.values() for of in runs.values()]
     heads = ["change", "means, rms", "sky", "PSNR", "posterior", "seeds"]
-    return table(heads, rows) + "\n\n" + when([of for runs in changes.values() for of in runs])
+    return table(heads, rows) + "\n\n" + when(used) if used else ""
 
 
 def real(effort):

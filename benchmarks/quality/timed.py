@@ -3,6 +3,7 @@
 import json
 import os
 import time
+from functools import partial
 
 import keras
 import numpy as np
@@ -97,6 +98,14 @@ class Figures:
                 "date": time.strftime("%Y-%m-%d"),
             })  # fmt: skip
         return self.found[name]
+
+    def compare(self, changes, seeds, effort, run):
+        """Measure ``run(change, seed)`` of changes by name with every seed; yields name, seed and
+        figures."""
+        for seed in seeds:
+            for name, change in changes.items():
+                key = f"{name}, seed {seed}, {effort}"
+                yield name, seed, self.measure(key, partial(run, change, seed))
 
     def _keep(self, name, figures):
         # others may have written in the meantime

@@ -40,9 +40,9 @@ def in_words(error: Exception) -> str:
         what = "Memory ran out; smaller patches, or --max-memory when predicting, need less"
     elif isinstance(error, OSError):
         what = _WHAT_FILES_MEET.get(error.errno, "A file could not be read or written")
-    # "[Errno 13] Permission denied: 'x'" says more to people than the class does
-    known = isinstance(error, OSError) and error.strerror is not None
-    received = text if known else f"{kind}{': ' if text else ''}{text}"
+    # what systems say of files comes first: "[Errno 13] Permission denied: 'x'"
+    told = isinstance(error, OSError) and error.strerror is not None
+    received = f"{text} ({kind})" if told else f"{kind}{': ' if text else ''}{text}"
     return (
         f"{what}. Received: {received.removesuffix('.')}. If that does not help, run again with "
         "--debug for the traceback and report it."

@@ -226,10 +226,12 @@ class N2VConfig(UNetConfig):
         n_dim = settings.get("n_dim", 2) if X is None else count_dimensions(X)
         loss = settings.get("train_loss", "laplace" if settings.get("probabilistic") else "mse")
         struct = method == "structn2v" or settings.get("structN2Vmask") is not None
-        mean = settings.get("n2v_manipulator", "mean") == "mean"
-        # the weight for means is that of a squared error
-        squared = loss == "mse"
-        near = method == "n2v" and n_dim == 2 and mean and squared and not struct
+        near = (
+            (method, n_dim, struct) == ("n2v", 2, False)
+            and settings.get("n2v_manipulator", "mean") == "mean"
+            # the weight for means is that of a squared error
+            and loss == "mse"
+        )
         settings = {
             **RECOMMENDED,
             **(RECOMMENDED_N2V if near else {}),

@@ -65,11 +65,10 @@ def advise(
 
 
 def with_medians(advice: Advice, volume: bool, hot: bool) -> Advice:
-    """N2V2 in place of Noise2Void where a window of all pixels around would do harm.
+    """N2V2 in place of Noise2Void where what replaces hidden pixels should be a median.
 
-    In planes Noise2Void replaces by the mean of the nearest pixels (`N2VConfig.recommended`), in
-    volumes by a pixel of the window, which may leave a checkerboard. Means take in hot
-    pixels, and medians do not.
+    `N2VConfig.recommended` replaces by the mean of the nearest pixels in planes, which takes in hot
+    pixels, and by a pixel of the window in volumes, which may leave a checkerboard.
     """
     if advice.method == "n2v" and hot:
         advice.method = "n2v2"

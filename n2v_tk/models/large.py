@@ -280,8 +280,8 @@ class LargePrediction:
         if data.dtype.kind == "f" and not_finite(data).any():
             where = ", ".join(f"{w.start}:{w.stop}" for w in block.read)
             raise ImageError(
-                f"The image holds values that are not finite in float32. Received: NaN, "
-                f"infinity or beyond 3.4e38 in [{where}] ({self.image.axes}). Replace them first."
+                f"The image holds values that are not finite in float32. Received: NaN or "
+                f"infinity in [{where}] ({self.image.axes}). Replace them first."
             )
         return data
 

@@ -176,7 +176,7 @@ def own_share(
     rng = np.random.default_rng(0)
     signs = rng.integers(0, 2, noisy.shape, np.int8) * 2 - 1
     changed = predict((noisy + signs * step).astype(np.float32))
-    derivative = signs * (changed - predicted) / step
+    derivative = np.asarray(signs * (changed - predicted) / step, np.float32)
     return gaussian_filter(derivative, (0.0, *[width] * (noisy.ndim - 2), 0.0))
 
 

@@ -83,6 +83,26 @@ def test_pixels_that_are_held_out(scene):
     assert verdict_of_held_out(HeldOut(50.0, 144.0, 100), 160)[0][0] == "warning"
 
 
+def test_what_is_held_out_is_replaced_as_the_model_learned(rng):
+    """What copies its input then shows how many pixels were averaged in their place."""
+    noisy = rng.normal(0, 12, (300, 300, 1))
+    noise = estimate_noise(noisy[..., 0])
+
+    class Means(Model):
+        class config(Model.config):
+            n2v_manipulator, n2v_neighborhood_radius = "mean", 1
+
+    found = held_out_error(Means(lambda image: image), noisy, noise)
+    assert abs(found.mse / 144 - (1 + 1 / 8)) < 0.03
+    Means.config.n2v_neighborhood_radius = 2
+    found = held_out_error(Means(lambda image: image), noisy, noise)
+    assert abs(found.mse / 144 - (1 + 1 / 24)) < 0.03
+    # a window's pixel may be the hidden one itself
+    Means.config.n2v_manipulator = "uniform_withCP"
+    found = held_out_error(Means(lambda image: image), noisy, noise)
+    assert found.mse < 1.2 * 144
+
+
 @pytest.mark.parametrize("n", [2, 3, 6])
 def test_error_from_repeated_looks(rng, n):
     y, x = np.mgrid[:300, :300]

@@ -11,6 +11,7 @@ import time
 import numpy as np
 import pytest
 import zarr
+from sources import InMemory
 
 from n2v_tk import CARE, HQSSL, N2V, CAREConfig, HQSSLConfig, N2VConfig, load_model, read_image
 from n2v_tk.errors import AxesError, ConfigError, ImageError, ImageFileError, OutputExistsError
@@ -124,21 +125,11 @@ def test_many_blocks_and_tiles(data, model, tmp_path, monkeypatch):
         return work
 
     monkeypatch.setattr(large.LargePrediction, "plan", in_small_blocks)
-    image = LazyArray(Stored(data))
+    image = LazyArray(InMemory(data))
     target = model.predict_large(image, tmp_path / "a.zarr", AXES, chunks=(1, 1, 1, 16, 16))
     np.testing.assert_allclose(
         np.asarray(read_image(target).data), model.predict(data, AXES), rtol=1e-5
     )
-
-
-class Stored:
-    """A source in memory."""
-
-    def __init__(self, data):
-        self.data, self.shape, self.dtype, self.chunks = data, data.shape, data.dtype, None
-
-    def read(self, window):
-        return self.data[window]
 
 
 def test_other_axes_channels_and_pyramids(rng, tmp_path):
@@ -304,7 +295,7 @@ def test_nothing_is_refused_for_memory_that_nobody_limited(data, tmp_path):
         np.moveaxis(data, 1, -1), unet_n_first=4, unet_kern_size=5, n2v_patch_shape=(4, 16, 16)
     )
     wide = N2V(config, basedir=None)
-    vast = LazyArray(Stored(np.broadcast_to(np.uint16(7), (64, 5000, 5000))))
+    vast = LazyArray(InMemory(np.broadcast_to(np.uint16(7), (64, 5000, 5000))))
     for chunks in (None, (64, 512, 512)):
         args = (wide, vast, "ZYX", None, False, None, "keras", chunks, None)
         work = large.LargePrediction.plan(*args, None)
@@ -346,7 +337,7 @@ def test_bad_input_is_refused_before_work_starts(data, model, tmp_path):
             model.predict_large(*args, **options)
     bad = data[0, 0, 0].astype("float32")
     bad[80, 90] = np.nan
-    message = r"NaN, infinity or beyond 3.4e38 in \[0:101, 0:131\] \(YX\)"
+    message = r"NaN or infinity in \[0:101, 0:131\] \(YX\)"
     with pytest.raises(ImageError, match=message):
         model.predict_large(bad, tmp_path / "bad.zarr", "YX")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["bad.zarr.partial", "in.zarr"]
@@ -354,7 +345,7 @@ def test_bad_input_is_refused_before_work_starts(data, model, tmp_path):
 
 def test_chunks_that_do_not_fit_the_memory_target(model, tmp_path, monkeypatch):
     monkeypatch.setattr(large_plan, "memory_in_use", lambda: 900_000_000)
-    vast = LazyArray(Stored(np.broadcast_to(np.uint16(7), (64, 60000, 60000))))
+    vast = LazyArray(InMemory(np.broadcast_to(np.uint16(7), (64, 60000, 60000))))
     with pytest.raises(ConfigError, match="Chunks do not fit the memory target"):
         model.predict_large(
             vast, tmp_path / "a.zarr", "ZYX", chunks=(64, 4096, 4096), max_memory="2GB"

@@ -5,6 +5,7 @@ import warnings
 import keras
 import numpy as np
 import pytest
+from sources import InMemory
 
 from n2v_tk import N2V, N2VConfig, estimate_noise
 from n2v_tk.errors import (
@@ -545,21 +546,11 @@ def test_metrics_by_name(small, rng):
     assert {"n2v_abs", "val_n2v_mse", "val_n2v_abs"} < history.keys()
 
 
-class InFile:
-    """Where a `LazyArray` reads from."""
-
-    def __init__(self, data):
-        self.data, self.shape, self.dtype, self.chunks = data, data.shape, data.dtype, None
-
-    def read(self, window):
-        return self.data[window]
-
-
 def test_the_posterior_of_what_is_read_when_needed(model, rng):
     image = rng.normal(100, 10, (2, 48, 64)).astype(np.float32)
     options = {"output": "posterior", "noise": 10.0}
     expected = model.predict(image, "SYX", **options)
-    lazily = model.predict(LazyArray(InFile(image)), "SYX", **options)
+    lazily = model.predict(LazyArray(InMemory(image)), "SYX", **options)
     np.testing.assert_array_equal(lazily, expected)
 
 

@@ -6,21 +6,12 @@ import numpy as np
 from hostile import ANYTHING, TEXTS, allowed
 from hypothesis import given
 from hypothesis import strategies as st
+from sources import InMemory
 
 from n2v_tk.axes import StackLayout, normalize_axes
 from n2v_tk.lazy import LazyArray, pieces
 from n2v_tk.prediction.memory import parse_bytes
 from n2v_tk.prediction.tiling import Halo, check_n_tiles, plan_tiles, tile_sides_for
-
-
-class InMemory:
-    """A lazy array's source that is an array."""
-
-    def __init__(self, data, chunks=None):
-        self.data, self.shape, self.dtype, self.chunks = data, data.shape, data.dtype, chunks
-
-    def read(self, window):
-        return self.data[window]
 
 
 @st.composite

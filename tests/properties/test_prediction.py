@@ -7,6 +7,7 @@ import pytest
 from hostile import ANYTHING, allowed
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from sources import InMemory
 from tiny import tiny_model
 
 from n2v_tk.lazy import LazyArray
@@ -18,18 +19,6 @@ LONG = [
 KINDS = ["2D", "3D", "masked", *LONG]
 DTYPES = ["?", "u1", "i1", "u2", ">u2", "i4", "u8", "f2", "f4", ">f4", "f8", "g"]
 _MODELS = {}
-
-
-class InMemory:
-    """A lazy array's source that is an array."""
-
-    chunks = None
-
-    def __init__(self, data):
-        self.data, self.shape, self.dtype = data, data.shape, data.dtype
-
-    def read(self, window):
-        return self.data[window]
 
 
 def model(kind):
