@@ -54,7 +54,8 @@ def main():
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("list", help="name the benchmarks")
     peers = commands.add_parser("peers", help="make environments with other programs")
-    peers.add_argument("names", nargs="*", default=list(common.PEERS), choices=common.PEERS)
+    # one word, not a list, as what is left out: Python 3.11 compares it with the choices as a whole
+    peers.add_argument("names", nargs="*", default="all", choices=[*common.PEERS, "all"])
     run = commands.add_parser("run", help="run benchmarks; options of one follow its name")
     run.add_argument("names", nargs="+", choices=NAMES)
     run.add_argument("--json", type=Path, help="folder to write the figures to, as NAME.json")
@@ -72,7 +73,7 @@ def main():
             for name, what in names.items():
                 print(f"  {name:23}{what}")
     elif options.command == "peers":
-        for name in options.names:
+        for name in common.PEERS if "all" in options.names else options.names:
             script = Path(__file__).parent / "peers" / f"setup_{name}.sh"
             subprocess.run(["bash", str(script), str(common.environment(name))], check=True)
     elif options.command == "plot":
