@@ -1,14 +1,15 @@
 """Run benchmarks.
 
     python -m benchmarks list
-    python -m benchmarks peers [n2v careamics]
+    python -m benchmarks peers [n2v careamics n2v_tk]
     python -m benchmarks run NAME... [--json FOLDER] [options of the benchmark]
     python -m benchmarks quality NAME DATA [--json FOLDER] [options of the benchmark]
     python -m benchmarks plot
     python -m benchmarks tables
 
 `quality` scores methods on images whose truth is known; benchmarks/README.md says what DATA holds.
-`peers` makes environments with other programs from PyPI, which the others then compare with. `plot`
+`peers` makes environments with other programs from PyPI, which the others then compare with, and
+one with this package alone, in which its own time and memory are measured. `plot`
 draws docs/performance.png from the figures in benchmarks/results, `tables` writes those of
 docs/quality.md.
 """
@@ -53,9 +54,10 @@ def main():
     )  # fmt: skip
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("list", help="name the benchmarks")
-    peers = commands.add_parser("peers", help="make environments with other programs")
+    programs = (*common.PEERS, common.PLAIN)
+    peers = commands.add_parser("peers", help="make environments with other programs and this one")
     # one word, not a list, as what is left out: Python 3.11 compares it with the choices as a whole
-    peers.add_argument("names", nargs="*", default="all", choices=[*common.PEERS, "all"])
+    peers.add_argument("names", nargs="*", default="all", choices=[*programs, "all"])
     run = commands.add_parser("run", help="run benchmarks; options of one follow its name")
     run.add_argument("names", nargs="+", choices=NAMES)
     run.add_argument("--json", type=Path, help="folder to write the figures to, as NAME.json")
@@ -73,7 +75,7 @@ def main():
             for name, what in names.items():
                 print(f"  {name:23}{what}")
     elif options.command == "peers":
-        for name in common.PEERS if "all" in options.names else options.names:
+        for name in programs if "all" in options.names else options.names:
             script = Path(__file__).parent / "peers" / f"setup_{name}.sh"
             subprocess.run(["bash", str(script), str(common.environment(name))], check=True)
     elif options.command == "plot":

@@ -11,6 +11,8 @@ import time
 from pathlib import Path
 
 PEERS = ("n2v", "careamics")
+# this package and nothing else, as users have it: TensorFlow imports what more it finds
+PLAIN = "n2v_tk"
 _HERE = Path(__file__).parent
 
 

@@ -19,7 +19,7 @@ OURS = [
 
 
 def main():
-    parser = common.arguments(__doc__.splitlines()[0], common.PEERS)
+    parser = common.arguments(__doc__.splitlines()[0], (*common.PEERS, common.PLAIN))
     parser.add_argument("--volume", action="store_true", help="64 x 512 x 512")
     parser.add_argument("--repeats", type=int, default=5)
     options = parser.parse_args()
@@ -29,7 +29,9 @@ def main():
     for name, *how in OURS:
         if options.volume and how[2] == "1.2GB":
             name, how[2] = name.replace("1.2GB", "1700MB"), "1700MB"
-        found = common.in_process(None, "work/predict.py", text, options.repeats, *how)
+        found = common.in_process(
+            options.n2v_tk_python, "work/predict.py", text, options.repeats, *how
+        )
         name = f"{name} ({found['precision']})" if "auto" in name else name
         rows.append((name, found["seconds"], found["peak"] / 1e9))
     if options.n2v_python:

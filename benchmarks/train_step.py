@@ -12,7 +12,7 @@ from . import common
 
 
 def main():
-    parser = common.arguments(__doc__.splitlines()[0], common.PEERS)
+    parser = common.arguments(__doc__.splitlines()[0], (*common.PEERS, common.PLAIN))
     parser.add_argument("--n-first", type=int, default=32)
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--epochs", type=int, default=6)
@@ -30,7 +30,7 @@ def main():
     fastest = min(peers.values(), default=float("nan"))
     rows = []
     for precision in ("auto", "float32"):
-        found = common.in_process(None, "work/train_step.py", *size, precision)
+        found = common.in_process(options.n2v_tk_python, "work/train_step.py", *size, precision)
         step, bare, drawing = found["step"], found["bare"], found["drawing"]
         name = f"n2v_tk, {found['precision']}"
         if not any(row[0] == name for row in rows):

@@ -158,7 +158,9 @@ def normalize(image: np.ndarray, offset: np.ndarray, scale: np.ndarray) -> np.nd
 
 def denormalize(image: np.ndarray, offset: np.ndarray, scale: np.ndarray) -> np.ndarray:
     """Inverse of `normalize`, in float32."""
-    return image * np.asarray(scale, np.float32) + np.asarray(offset, np.float32)
+    result = image * np.asarray(scale, np.float32)
+    result += np.asarray(offset, np.float32)
+    return result
 
 
 def result_dtype(dtype, source) -> np.dtype:

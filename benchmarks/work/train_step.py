@@ -14,26 +14,27 @@ n_first, batch, epochs, steps = map(int, sys.argv[1:5])
 
 
 class EpochTimes(keras.callbacks.Callback):
-    """Milliseconds per step of every epoch."""
+    """Milliseconds per step of every epoch, and of bare steps in turn: machines slow down."""
 
-    def __init__(self):
+    def __init__(self, data):
         super().__init__()
-        self.times = []
+        self.times, self.bare, self.drawing, self.data = [], [], [], data
 
     def on_epoch_begin(self, epoch, logs=None):
         self.start = time.perf_counter()
 
     def on_epoch_end(self, epoch, logs=None):
         self.times.append((time.perf_counter() - self.start) / steps * 1e3)
+        x, y = self.data[0]
+        self.bare.append(mean_ms(lambda: self.model.train_on_batch(x, y)))
+        self.drawing.append(mean_ms(lambda: self.data[0]))
 
 
-def median_ms(function, repeats):
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
+def mean_ms(function):
+    start = time.perf_counter()
+    for _ in range(steps):
         function()
-        times.append(time.perf_counter() - start)
-    return statistics.median(times[1:]) * 1e3
+    return (time.perf_counter() - start) / steps * 1e3
 
 
 X = np.random.default_rng(0).normal(size=(64, 180, 180, 1)).astype(np.float32)
@@ -43,20 +44,11 @@ config = N2VConfig(
 )  # fmt: skip
 model = N2V(config, basedir=None)
 model.prepare_for_training()
-times = EpochTimes()
+times = EpochTimes(model._training_data([X], steps))
 # first, so that writing weights does not count
 model.callbacks.insert(0, times)
 model.train(X, verbose=0)
-data = model._training_data([X], steps)
-x, y = data[0]
-form = model._trainer.form
-print(
-    json.dumps(
-        {
-            "step": statistics.median(times.times[1:]),
-            "bare": median_ms(lambda: form.train_on_batch(x, y), 31),
-            "drawing": median_ms(lambda: data[0], 31),
-            "precision": model.config.train_precision,
-        }
-    )
-)
+found = {"step": times.times, "bare": times.bare, "drawing": times.drawing}
+# the first epoch traces
+found = {name: statistics.median(values[1:]) for name, values in found.items()}
+print(json.dumps({**found, "precision": model.config.train_precision}))

@@ -14,7 +14,7 @@ from ..axes import normalize_axes
 from ..errors import AxesError, ConfigError
 from ..io import Image, read_image, split_inner
 from ..io.ome_zarr import is_in_store, is_store, open_ome_zarr
-from ..prediction.memory import BACKEND, memory_in_use
+from ..prediction.memory import free_within
 from .predicting import as_image
 
 CHUNKS = {"T": 1, "C": 1, "Z": 32, "Y": 256, "X": 256}
@@ -30,7 +30,7 @@ _LOOKS = 9
 
 def fit(predictor, most, channels):
     """Pixels of a tile and of a block with which the process takes no more than `most` bytes."""
-    free = most - memory_in_use() - BACKEND
+    free, taken = free_within(most)
     per_pixel = predictor.bytes_per_pixel()
     tile = min(predictor.budget, int(free / 2 / per_pixel))
     least = math.prod(halo.smallest_tile for halo in predictor.halos)
@@ -38,7 +38,7 @@ def fit(predictor, most, channels):
         needed = most - free + 2 * least * per_pixel
         raise ConfigError(
             f"The memory target is too small for the network. Received: {most / 1e6:.0f} MB, of "
-            f"which the process takes {memory_in_use() / 1e6:.0f} MB already. Give at least "
+            f"which the process takes {taken / 1e6:.0f} MB already. Give at least "
             f"{needed / 1e6 + 1:.0f} MB."
         )
     return tile, int((free - tile * per_pixel) / (_BLOCK_BYTES * channels))

@@ -391,8 +391,9 @@ class Predicting:
         sides = math.prod(layout.length(a) for a in layout.spatial_axes)
         samples = math.prod(layout.shape) // (sides * layout.n_channels)
         channels_out = self.keras_model.output_shape[-1]
-        # the image as it is, normalised and padded; the results twice
-        return 4 * sides * (3 * layout.n_channels + (1 + samples) * channels_out)
+        # the image normalised and padded; the result, and all of them where there are several
+        results = 1 + (samples if samples > 1 else 0)
+        return 4 * sides * (2 * layout.n_channels + results * channels_out)
 
 
 def _check_helper(name, helper, verbs):

@@ -7,6 +7,8 @@ import math
 import os
 import re
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import keras
 
@@ -15,9 +17,11 @@ from ..errors import ConfigError
 _UNITS = {"": 1, "B": 1, "KB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12,
           "KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40}  # fmt: skip
 # what convolutions need beside what they read and write, measured (docs/performance.md)
-SCRATCH = 1.5
+SCRATCH = 1.65
 # what the backend comes to hold once it works
-BACKEND = 60_000_000
+BACKEND = 30_000_000
+# what it kept after predictions within a limit: more than it counts, since it keeps pieces
+_kept = 0
 
 
 def parse_bytes(amount: int | float | str) -> int:
@@ -51,6 +55,35 @@ def memory_in_use() -> int:
     import resource
 
     return pages * resource.getpagesize()
+
+
+def free_within(most: int) -> tuple[int, int]:
+    """Bytes that are left of `most` for work of the backend, and what the process takes already.
+
+    What earlier work needed is there for what comes next and does not count as taken.
+    """
+    kept = kept_bytes()
+    taken = memory_in_use() - kept
+    return most - taken - max(0, BACKEND - kept), taken
+
+
+def kept_bytes() -> int:
+    """Bytes among `memory_in_use` that the backend keeps of earlier work and works in again."""
+    counted = 0
+    if keras.backend.backend() == "tensorflow":
+        from .compiled_tf import pooled_bytes
+
+        counted = pooled_bytes()
+    return max(counted, _kept)
+
+
+@contextmanager
+def remembering_what_is_kept(result_bytes: int) -> Iterator[None]:
+    """Around work of the backend that leaves a result of so many bytes behind."""
+    global _kept
+    before = memory_in_use()
+    yield
+    _kept += max(0, memory_in_use() - before - result_bytes)
 
 
 def _give_back():

@@ -7,18 +7,18 @@ import math
 import threading
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 
 import keras
 import numpy as np
 
 from ..errors import ConfigError
 from ..masking.structn2v import symmetries, transform, transform_back
-from .memory import BACKEND, SCRATCH, activation_bytes, memory_in_use
+from .memory import SCRATCH, activation_bytes, free_within, remembering_what_is_kept
 from .tiling import Halo, plan_tiles, tile_sides_for
 
-# pixels of a tile, halo included: some 570 x 570, as fast as any on CPUs; volumes pay more for
-# halos
-TILE_PIXELS = {2: 5 * 2**16, 3: 2_700_000}
+# pixels of a tile, halo included: 512 x 512, as fast as any on CPUs; volumes pay more for halos
+TILE_PIXELS = {2: 2**18, 3: 2_700_000}
 # networks are built, copied and traced by one thread at a time: Keras keeps its names and
 # TensorFlow its graphs in state that threads share. What is built runs in any number of threads.
 BUILDING = threading.RLock()
@@ -55,6 +55,7 @@ class Predictor:
         # shared with what `for_one_call` gives: once memory ran out, all make smaller tiles
         self._largest = [budget or TILE_PIXELS[len(self.halos)]]
         self.budget = self.largest
+        self._limited = False
 
     @property
     def largest(self) -> int:
@@ -88,16 +89,18 @@ class Predictor:
             If not even the smallest tile fits.
         """
         self.budget = self.largest
+        self._limited = most is not None
         if most is None:
             return
         per_pixel = self.bytes_per_pixel()
-        free = most - memory_in_use() - BACKEND - image_bytes
+        free, taken = free_within(most)
+        free -= image_bytes
         least = math.prod(h.smallest_tile for h in self.halos)
         if free < least * per_pixel:
             needed = most - free + least * per_pixel
             raise ConfigError(
                 "The memory target is too small for this image and network. Received: "
-                f"{most / 1e6:.0f} MB, of which the process takes {memory_in_use() / 1e6:.0f} MB "
+                f"{most / 1e6:.0f} MB, of which the process takes {taken / 1e6:.0f} MB "
                 f"already and image and result {image_bytes / 1e6:.0f} MB. Give at least "
                 f"{needed / 1e6 + 1:.0f} MB, or write the result as OME-Zarr (.zarr), which is "
                 "done block by block."
@@ -190,6 +193,12 @@ class Predictor:
         together = max(1, self.budget // math.prod(tile_shape[:-1]))
         jobs = [(sample, tile) for sample in range(len(stack)) for tile in tiles]
         output = np.empty((*stack.shape[:-1], self.n_channels_out), np.float32)
+        watched = remembering_what_is_kept(output.nbytes) if self._limited else nullcontext()
+        with watched:
+            self._run_jobs(stack, jobs, together, output)
+        return output
+
+    def _run_jobs(self, stack, jobs, together, output):
         for first in range(0, len(jobs), together):
             chunk = jobs[first : first + together]
             batch = np.stack([stack[(sample, *tile.read)] for sample, tile in chunk])
@@ -200,7 +209,6 @@ class Predictor:
             result = self.run_network(batch)
             for (sample, tile), part in zip(chunk, result, strict=False):
                 output[(sample, *tile.write)] = part[tile.keep]
-        return output
 
 
 def compiled(network: keras.Model, engine: str = "keras") -> Callable[[np.ndarray], np.ndarray]:

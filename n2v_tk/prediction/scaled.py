@@ -65,7 +65,7 @@ def predict_scaled(
     -------
     ndarray of float32 (S, (Z,) Y, X, C_out)
     """
-    output = np.empty((*stack.shape[:-1], predictor.n_channels_out), np.float32)
+    output = None
     axes = "ZYXC"[-stack.ndim + 1 :]
     # small images go through the network together
     together = max(1, predictor.budget // int(np.prod(stack.shape[1:-1])))
@@ -73,10 +73,16 @@ def predict_scaled(
         chunk = stack[first : first + together]
         # a normalizer remembers the image it was used for
         normalizers = [copy.copy(normalizer) for _ in chunk]
-        normalized = np.stack(
-            [_before(n, i, axes) for n, i in zip(normalizers, chunk, strict=True)]
-        )
+        images = [_before(n, i, axes) for n, i in zip(normalizers, chunk, strict=True)]
+        normalized = np.stack(images) if len(images) > 1 else images[0][np.newaxis]
+        del images
         result = predictor(normalized, **options)
+        del normalized
+        if output is None:
+            # where one pass makes all, it is scaled back in place
+            whole = len(result) == len(stack) and result.flags.writeable
+            output = result if whole else np.empty((len(stack), *result.shape[1:]), np.float32)
+            output = output.astype(np.float32, copy=False)
         for i, own in enumerate(normalizers):
             if own is None or not own.do_after or n_channels != stack.shape[-1]:
                 output[first + i] = result[i]

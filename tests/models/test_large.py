@@ -344,7 +344,7 @@ def test_bad_input_is_refused_before_work_starts(data, model, tmp_path):
 
 
 def test_chunks_that_do_not_fit_the_memory_target(model, tmp_path, monkeypatch):
-    monkeypatch.setattr(large_plan, "memory_in_use", lambda: 900_000_000)
+    monkeypatch.setattr(large_plan, "free_within", lambda most: (most - 960_000_000, 900_000_000))
     vast = LazyArray(InMemory(np.broadcast_to(np.uint16(7), (64, 60000, 60000))))
     with pytest.raises(ConfigError, match="Chunks do not fit the memory target"):
         model.predict_large(
