@@ -133,6 +133,28 @@ def brightness(steps):
     return table(heads, rows) + "\n\n" + when(used) if used else ""
 
 
+def precision(steps):
+    """PSNR by the precisions of training and of prediction, and the difference by seed."""
+    changes = by_change("precision", steps)
+    rows = []
+    for name, runs in changes.items():
+        used_in = [
+            [of[f"predicted in {p}"] for of in runs.values()] for p in ("bfloat16", "float32")
+        ]
+        most = max(abs(a - b) for a, b in zip(*used_in, strict=True))
+        rows.append([*name.split(", "), *(number(v) for v in used_in), f"{most:.3f}", len(runs)])
+    used = [of for runs in changes.values() for of in runs.values()]
+    heads = [
+        "images",
+        "trained in",
+        "predicted in bfloat16",
+        "in float32",
+        "largest difference",
+        "seeds",
+    ]
+    return table(heads, rows) + "\n\n" + when(used) if used else ""
+
+
 def real(effort):
     """PSNR by set and method, beside what `check_noise` advises."""
     found = figures("real")

@@ -14,6 +14,8 @@ from ..normalization import normalize
 
 # of how many images, and of how much of each, a fingerprint is taken
 _LOOKED_AT, _SIDE = 16, 32
+# neither turned nor flipped
+_AS_IT_IS = (0, False)
 
 
 class Place(NamedTuple):
@@ -58,15 +60,18 @@ class PatchSampler:
         place = rng.integers(0, self._upto[-1], n)
         which = np.searchsorted(self._upto, place, "right")
         place -= np.concatenate(([0], self._upto))[which]
-        symmetries = [(0, False)] * n
+        symmetries = [_AS_IT_IS] * n
         if self.symmetries:
             choice = rng.integers(0, len(self.symmetries), n)
             symmetries = [self.symmetries[c] for c in choice]
-        places = []
-        for image, start, symmetry in zip(which, place, symmetries, strict=True):
-            sample, *start = np.unravel_index(start, self._starts[image])
-            window = tuple(slice(s, s + p) for s, p in zip(start, self.shape, strict=True))
-            places.append(Place(int(image), int(sample), window, symmetry))
+        places = [None] * n
+        for image in np.unique(which).tolist():
+            (drawn,) = np.nonzero(which == image)
+            indices = np.unravel_index(place[drawn], self._starts[image])
+            indices = (index.tolist() for index in indices)
+            for i, sample, *start in zip(drawn.tolist(), *indices, strict=True):
+                window = tuple(slice(s, s + p) for s, p in zip(start, self.shape, strict=True))
+                places[i] = Place(image, sample, window, symmetries[i])
         return places
 
 
@@ -94,7 +99,9 @@ class ScaledImages:
             if self.offset is not None:
                 offset, scale = self.offset[image][sample], self.scale[image][sample]
                 patch = normalize(patch, offset, scale)
-            batch[i] = transform(patch, *symmetry, axes=(-3, -2))
+            if symmetry != _AS_IT_IS:
+                patch = transform(patch, *symmetry, axes=(-3, -2))
+            batch[i] = patch
         for image in {place.image for place in places}:
             let_go(self.images[image])
         return batch
