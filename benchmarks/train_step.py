@@ -51,6 +51,7 @@ def main():
         if any(row[0] == name for row in rows):
             continue  # where 'auto' is float32
         rows.append((name, step, fastest / step, *more))
+    rows.sort(key=lambda row: not row[0].startswith("n2v_tk"))
     common.report(
         f"A training step, milliseconds (n_first {options.n_first}, batch {options.batch})",
         ["", "step", "faster than the fastest peer", "bare step", "step / bare", "drawing a batch"],
