@@ -8,8 +8,6 @@ float32; the same network's bare steps on constant data, between the epochs; and
 batch. Every figure is from a process of its own; the best of `--rounds`, with all programs in turn.
 """
 
-from n2v_tk.training.precision import fast_bfloat16
-
 from . import common
 
 
@@ -28,7 +26,7 @@ def main():
     if options.careamics_python:
         script = "peers/train_step_careamics.py"
         programs["CAREamics"] = (options.careamics_python, script, *size)
-    ours = ("auto", "float32") if fast_bfloat16() else ("float32",)
+    ours = ("auto", "float32")
     for precision in ours:
         script = "work/train_step.py"
         programs[precision] = (options.n2v_tk_python, script, *size, precision)

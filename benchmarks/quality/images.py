@@ -52,6 +52,12 @@ def noisy_grey(folder, split, noise="sigma 25"):
     return clean, with_noise(clean, SEEDS[split], noise)
 
 
+def middle(image, side=128):
+    """The middle of an image (Y, X), a square."""
+    y, x = ((n - side) // 2 for n in image.shape)
+    return image[y : y + side, x : x + side]
+
+
 def score(truths, results):
     """PSNR and SSIM for range 255, means over images, and the PSNR of each in decibel."""
     pairs = list(zip(truths, results, strict=True))

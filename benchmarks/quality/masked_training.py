@@ -22,6 +22,7 @@ from n2v_tk.data.noise import Gaussian, Poisson, SaltAndPepper, Speckle
 from n2v_tk.data.structured_noise import Correlated
 
 from ..common import machine
+from .images import middle
 
 SETTINGS = {
     "net_width": 24, "net_heads": 3, "net_depths": (2, 2), "train_patch_shape": (48, 48),
@@ -42,8 +43,7 @@ def crops(folder):
     with np.load(folder / "bsd68" / "test68.npz") as data:
         for name in sorted(data.files)[:IMAGES]:
             image = data[name].astype(np.float32)
-            y, x = ((side - CROP) // 2 for side in image.shape)
-            yield image[y : y + CROP, x : x + CROP]
+            yield middle(image, CROP)
 
 
 def train(X, steps, **masks):

@@ -30,10 +30,11 @@ import numpy as np
 from n2v_tk import HQSSL, N2N, N2V, HQSSLConfig, N2NConfig, N2VConfig, estimate_noise, psnr
 
 from ..common import machine
+from .images import middle
 from .recipe import CHANGES
 from .timed import processor_seconds
 
-SIGMA, CROP = 25.0, 128
+SIGMA = 25.0
 N2V_RECIPE = {
     "unet_kern_size": 3, "unet_n_first": 32, "train_loss": "mse", "n2v_perc_pix": 3.0,
     "train_batch_size": 32, "train_learning_rate": 1e-3, "train_schedule": "cosine",
@@ -63,11 +64,6 @@ def grey(folder, split, seed, draws=1):
         noise = rng.standard_normal((draws, *image.shape))
         noisy.append((image + SIGMA * noise).astype(np.float32))
     return clean, noisy
-
-
-def middle(image):
-    y, x = ((side - CROP) // 2 for side in image.shape)
-    return image[y : y + CROP, x : x + CROP]
 
 
 def timed(model_class, config, train, minutes):

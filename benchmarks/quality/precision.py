@@ -18,10 +18,9 @@ from n2v_tk.cli.demo import GAIN, READ_NOISE
 from n2v_tk.data.noise import poisson_gaussian
 
 from ..common import arguments
-from .images import HELD_OUT, noisy_grey
+from .images import HELD_OUT, middle, noisy_grey
 from .timed import Figures
 
-CROP = 128
 PRECISIONS = {"bfloat16": "mixed_bfloat16", "float32": "float32"}
 
 
@@ -34,10 +33,7 @@ def demo(folder):
 
 def bsd68(folder):
     clean, noisy = noisy_grey(folder, "train400")
-    middles = [
-        [image[tuple(slice((n - CROP) // 2, (n + CROP) // 2) for n in image.shape)] for image in of]
-        for of in (clean[-HELD_OUT:], noisy[-HELD_OUT:])
-    ]
+    middles = [[middle(image) for image in of[-HELD_OUT:]] for of in (clean, noisy)]
     return np.stack(noisy[:-HELD_OUT])[..., np.newaxis], *middles
 
 

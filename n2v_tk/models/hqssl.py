@@ -197,7 +197,8 @@ class HQSSL(Denoiser):
         self.config.check_domain([stack])
         wanted = {"posterior": ["posterior_mean"], "prior": ["prior_mean"]}.get(output)
         names = wanted or ["posterior_mean", "posterior_variance", "prior_mean", "prior_variance"]
-        predictor = self._predictor(precision, engine, max_memory, layout)
+        # beside what the network gives there are means and variances made of it
+        predictor = self._predictor(precision, engine, max_memory, layout, results=3)
         results = self._denoised(predictor, stack, counts, names)
         results = Posterior(
             (name, DenoisedImage(self._of_dtype(name, layout.from_stack(v), dtype), layout.axes))

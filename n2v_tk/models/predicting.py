@@ -262,7 +262,8 @@ class Predicting:
             _check_helper("normalizer", normalizer, ("before", "after", "do_after"))
         layout, counts = self.check(img, axes, n_tiles, own_normalizer=own)
         output = predict_scaled(
-            self._predictor(precision, engine, max_memory, layout),
+            # test-time augmentation holds their sum so far, the next result and the next sum
+            self._predictor(precision, engine, max_memory, layout, 3 if tta else 1),
             layout.to_stack(img),
             self._normalizer() if own else normalizer,
             self.config.n_channel_out,
@@ -347,8 +348,11 @@ class Predicting:
             return fixed
         return image_statistics(image, self.config.normalization, self.percentiles)
 
-    def _predictor(self, precision, engine="keras", max_memory=None, layout=None):
-        """What runs the network, made anew when weights changed."""
+    def _predictor(self, precision, engine="keras", max_memory=None, layout=None, results=1):
+        """What runs the network, made anew when weights changed.
+
+        `max_memory` is to hold so many `results` at once, of an image of that `layout`.
+        """
         if engine not in ENGINES:
             raise ConfigError(f"engine must be one of {', '.join(ENGINES)}. Received: {engine!r}.")
         precision = resolve_precision(precision or self._own_precision(), self.keras_model)
@@ -370,7 +374,7 @@ class Predicting:
                     self._predictors[precision, engine] = (weights, predictor)
         predictor = predictor.for_one_call()
         if most is not None:
-            predictor.limit_memory(most, self._image_bytes(layout))
+            predictor.limit_memory(most, self._image_bytes(layout, results))
         return predictor
 
     def _made_before(self, precision, engine, weights):
@@ -386,13 +390,13 @@ class Predicting:
         trained = self.config.train_precision
         return "float32" if trained == "auto" else trained
 
-    def _image_bytes(self, layout):
+    def _image_bytes(self, layout, results):
         """What one image and all results take in float32, of a layout."""
         sides = math.prod(layout.length(a) for a in layout.spatial_axes)
         samples = math.prod(layout.shape) // (sides * layout.n_channels)
         channels_out = self.keras_model.output_shape[-1]
-        # the image normalised and padded; the result, and all of them where there are several
-        results = 1 + (samples if samples > 1 else 0)
+        # the image normalised and padded; results, and those of all samples where there are several
+        results += samples if samples > 1 else 0
         return 4 * sides * (2 * layout.n_channels + results * channels_out)
 
 
