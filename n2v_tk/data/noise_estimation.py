@@ -63,6 +63,61 @@ class NoiseEstimate:
         read = max(0.0, self.variance_at_zero + self.gain * offset)
         return (self.gain, offset, float(np.sqrt(read)))
 
+    def to_photons(self, image: np.ndarray, read_noise: float = 0.0) -> np.ndarray:
+        """The image in units in which its noise is that of a camera of gain 1 and offset 0.
+
+        Images of different cameras, and those whose grey values were scaled one by one, have one
+        noise then and can be denoised by one model: ``variance = value + read_noise**2``.
+
+        Parameters
+        ----------
+        image : ndarray
+            Of any axes, the noise of which this is.
+        read_noise : float
+            That the camera shall have, in photons; by its square values are lower. What the image
+            has of its own counts as photons that came with it.
+
+        Returns
+        -------
+        ndarray, float64
+
+        Raises
+        ------
+        ImageError
+            If the noise does not grow with the signal.
+        """
+        self._check_slope()
+        return (np.asarray(image, np.float64) - self.offset) / self.gain - read_noise**2
+
+    def from_photons(self, image: np.ndarray, read_noise: float = 0.0) -> np.ndarray:
+        """Back to grey values from what `to_photons` made, or what was predicted from it.
+
+        Parameters
+        ----------
+        image : ndarray
+        read_noise : float
+            As it was given there.
+
+        Returns
+        -------
+        ndarray, float64
+
+        Raises
+        ------
+        ImageError
+            If the noise does not grow with the signal.
+        """
+        self._check_slope()
+        return (np.asarray(image, np.float64) + read_noise**2) * self.gain + self.offset
+
+    def _check_slope(self):
+        if not self.gain > 0:
+            raise ImageError(
+                "Grey values become photons by how the noise grows with the signal, and here it "
+                f"does not. Received: gain={self.gain:g}. Take the noise model 'gaussian' with "
+                f"noise_level={self.sigma:.4g}, or divide the images by their sigma."
+            )
+
 
 def estimate_noise(image: np.ndarray, axes: str | None = None) -> NoiseEstimate:
     """Estimate noise that is independent from pixel to pixel.

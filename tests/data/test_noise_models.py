@@ -220,3 +220,27 @@ def test_estimates_over_stacks_and_channels(rng):
     assert estimate_noise(np.moveaxis(noisy, 1, -1), "ZYXC").sigma == pytest.approx(7, rel=0.03)
     with pytest.raises(ImageError, match="Too few pixels"):
         estimate_noise(noisy[0, 0, :16, :16])
+
+
+@pytest.mark.parametrize("camera", [(3.0, 20.0, 100.0), (0.4, 2.0, 0.0), (12.0, 30.0, -50.0)])
+def test_photons_of_all_cameras_have_one_noise(camera, rng):
+    gain, read, offset = camera
+    clean = np.tile(np.linspace(2, 60, 512), (512, 1)) * gain + offset
+    noisy = Camera(gain, read, offset=offset)(clean[None, ..., None], rng)[0, ..., 0]
+    noise = estimate_noise(noisy)
+    for least in (0.0, 0.7):
+        counts, mean = noise.to_photons(noisy, least), noise.to_photons(clean, least)
+        for columns in np.array_split(np.arange(512), 4):
+            variance = np.mean((counts - mean)[:, columns] ** 2)
+            expected = mean[:, columns].mean() + least**2
+            assert variance == pytest.approx(expected, rel=0.03)
+        np.testing.assert_allclose(noise.from_photons(counts, least), noisy, rtol=1e-12, atol=1e-9)
+
+
+def test_grey_values_without_shot_noise_are_no_photons(rng):
+    # noise that is less where the image is brighter
+    clean = np.tile(np.linspace(0, 1000, 256), (256, 1))
+    noise = estimate_noise(clean + rng.normal(size=clean.shape) * np.linspace(20, 5, 256))
+    for convert in (noise.to_photons, noise.from_photons):
+        with pytest.raises(ImageError, match=r"gain=0\. Take the noise model 'gaussian'"):
+            convert(clean)
