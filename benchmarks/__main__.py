@@ -43,6 +43,7 @@ QUALITY = {
     "brightness": "whether results are as bright as the image, by what hides pixels",
     "precision": "what bfloat16 costs in training and in prediction",
     "pairs_and_blind_spots": "HQ-SSL, Noise2Noise and Noise2Void on small networks",
+    "microscope": "Noise2Void and HQ-SSL of one size on fields of a microscope",
     "deep_image_prior": "Deep Image Prior on pictures of its paper",
     "masked_training": "masked training on noise that was not trained on",
 }

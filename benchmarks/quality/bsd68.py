@@ -8,9 +8,10 @@ and scores on all of BSD68 (default_rng([68, index])): PSNR with range 255, noth
 over images; SSIM likewise. Noise is 'sigma S' (normal, not clipped) or 'poisson P' (P photons where
 an image is white). Time is that on the clock, from the start of the training with its compilation
 to its end; other work on the machine spoils it. Networks have 32 filters at first (N2V, N2V2, n2v,
-CAREamics, Noise2Noise and supervised training alike) or 141,379 weights (HQ-SSL). Deep Image Prior
-has its share of the time for each of four images, number 0, 17, 34 and 51; 'each' of the figures of
-other methods compares with that.
+CAREamics, Noise2Noise and supervised training alike), 141,379 weights (HQ-SSL) or two groups of two
+layers with 24 features (masked training, on clean images and this noise). Deep Image Prior has its
+share of the time for each of four images, number 0, 17, 34 and 51; 'each' of the figures of other
+methods compares with that.
 
 `best` is of the weights with the lowest validation loss, `last` of the last ones, and `tta` of the
 last ones averaged over eight turns and flips. `prior` is what a network with blind spots says of a

@@ -10,7 +10,19 @@ from pathlib import Path
 
 import numpy as np
 
-from n2v_tk import HQSSL, N2N, N2V, DeepImagePrior, DIPConfig, HQSSLConfig, N2NConfig, N2VConfig
+from n2v_tk import (
+    HQSSL,
+    N2N,
+    N2V,
+    DeepImagePrior,
+    DIPConfig,
+    HQSSLConfig,
+    MaskedDenoiser,
+    MaskedDenoiserConfig,
+    N2NConfig,
+    N2VConfig,
+)
+from n2v_tk.data.noise import Gaussian, Poisson
 
 from .. import common
 from .images import score
@@ -24,6 +36,11 @@ HQSSL_RECIPE = {
 PAIRS_RECIPE = {
     "network": "unet", "unet_kern_size": 3, "train_patch_shape": (64, 64), "train_batch_size": 4,
     "train_learning_rate": 1e-3,
+}  # fmt: skip
+MASKED_RECIPE = {
+    "net_width": 24, "net_heads": 3, "net_depths": (2, 2), "train_patch_shape": (48, 48),
+    "train_batch_size": 8, "train_learning_rate": 1e-3, "value_range": (0, 255),
+    "clip_noise": False, "train_ema": 0.99,
 }  # fmt: skip
 # one image at a time: of these every so many, by their number
 DIP_EVERY = 17
@@ -101,6 +118,15 @@ def pairs(name):
     return run
 
 
+def masked(task, args, seed):
+    """On clean images to which the noise that it is judged by is added."""
+    kind, level = task.noise.split()
+    noise = Gaussian(float(level)) if kind == "sigma" else Poisson(float(level) / 255)
+    clean = task.clean()
+    config = MaskedDenoiserConfig(clean, train_seed=seed, **MASKED_RECIPE)
+    return trained(task, args, MaskedDenoiser, config, clean, outputs=plain, noise_model=noise)
+
+
 def peer(name):
     def run(task, args, seed):
         python = args.n2v_python if name == "n2v" else args.careamics_python
@@ -153,6 +179,7 @@ METHODS = {
     "n2v2": blind_spots("n2v2"),
     "n2n": pairs("again"),
     "supervised": pairs("clean"),
+    "masked": masked,
     "hqssl known": hqssl(known=True),
     "hqssl estimated": hqssl(known=False),
     "dip": deep_image_prior,
@@ -160,19 +187,20 @@ METHODS = {
 }
 
 
-def trained(task, args, model_class, config, *arrays, outputs):
-    """Time of a training, and results: `outputs` by weights, and averaged over turns and flips."""
+def trained(task, args, model_class, config, *arrays, outputs, **more):
+    """Time of a training, and results: `outputs` by weights, and averaged over turns and flips;
+    `more` goes to `train`."""
     training, validating = task.parts(*arrays)
     results = {}
     with tempfile.TemporaryDirectory() as folder:
-        options = {"folder": folder, "clock": time.perf_counter}
+        options = {"folder": folder, "clock": time.perf_counter, **more}
         seconds = args.minutes * 60
         model, found = train_for(model_class, config, seconds, *training, validating, **options)
         for weights in ("best", "last") if task.validation else ("last",):
             if task.validation:
                 model.load_weights(f"weights_{weights}.h5")
             options = {weights: {}}
-            if weights == "last" and model_class is not HQSSL:
+            if weights == "last" and model_class not in (HQSSL, MaskedDenoiser):
                 options["tta"] = {"tta": True}
             for name, more in options.items():
                 for key, images in outputs(model, task, **more).items():

@@ -2,20 +2,14 @@
 
     python -m benchmarks quality pairs_and_blind_spots DATA [NAME ...] --minutes 4 --json FOLDER
 
-DATA holds bsd68/ (train400.npz and test68.npz, uint8 grey) and real/ (w2s_dev.tif with its _gt).
-NAMEs choose runs; all by default. Every run is kept in the JSON file at once and not repeated.
+DATA holds bsd68/ (train400.npz and test68.npz, uint8 grey). NAMEs choose runs; all by default.
+Every run is kept in the JSON file at once and not repeated.
 
 Grey images: train400 with normal noise of sigma 25 (numpy's default_rng([400, index]), not
 clipped), scored on the middle 128 x 128 of the 68 test images (default_rng([68, index])), PSNR with
 range 255, mean over images. Networks have 140,000 weights, N2V's 289,000 (narrower ones are slower
 in bfloat16). The number of steps is what fits into the time, told by a first short training that is
 thrown away. Time is that of the processor, by cores: other work on the machine does not count.
-
-Microscope: w2s_dev, first channel of all fields, trained on the noisy images and scored against
-their ground truth, brought to the scale of each noisy image; range from its percentiles 0.1 to
-99.9. N2V replaces by pixels of a window of 11 x 11. HQ-SSL 'estimated' takes gain, offset and read
-noise of every field from `estimate_noise` and works in photons; 'learned' has a network tell the
-level of every field.
 """
 
 import argparse
@@ -27,11 +21,10 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from n2v_tk import HQSSL, N2N, N2V, HQSSLConfig, N2NConfig, N2VConfig, estimate_noise, psnr
+from n2v_tk import HQSSL, N2N, N2V, HQSSLConfig, N2NConfig, N2VConfig, psnr
 
 from ..common import machine
 from .images import middle
-from .recipe import CHANGES
 from .timed import processor_seconds
 
 SIGMA = 25.0
@@ -43,8 +36,6 @@ HQSSL_RECIPE = {
     "net_width": 16, "train_patch_shape": (96, 96), "train_batch_size": 8,
     "train_learning_rate": 1e-3,
 }  # fmt: skip
-# on the few fields of the microscope many small steps beat few large ones
-HQSSL_SMALL = {**HQSSL_RECIPE, "train_patch_shape": (128, 128), "train_batch_size": 1}
 N2N_RECIPE = {
     "net_width": 18, "train_patch_shape": (96, 96), "train_batch_size": 16,
     "train_learning_rate": 1e-3,
@@ -126,55 +117,7 @@ def on_grey(name, folder, minutes):
     return {**found, "steps": steps, "seconds": seconds, "weights": parameters(model)}
 
 
-def on_microscope(name, folder, minutes):
-    import tifffile
-
-    noisy = tifffile.imread(folder / "real" / "w2s_dev.tif")[:, 0].astype(np.float64)
-    truth = tifffile.imread(folder / "real" / "w2s_dev_gt.tif")[:, 0]
-    extra = {}
-    if name == "w2s hqssl estimated":
-        # gains of these fields differ by a factor of four; in photons all have one noise
-        cameras = [estimate_noise(image).camera() for image in noisy]
-        noisy = np.stack(
-            [(i - offset) / gain for i, (gain, offset, _) in zip(noisy, cameras, strict=True)]
-        )
-        read = float(np.median([read / gain for gain, _, read in cameras]))
-        extra = {"estimated": [[float(v) for v in camera] for camera in cameras]}
-    X = noisy[..., None].astype(np.float32)
-    seed = {"train_seed": 0, "train_keep": "last"}
-    if name == "w2s n2v":
-        config = N2VConfig.recommended(X, **CHANGES["uniform, rate falls early"], **seed)
-        model_class = N2V
-    else:
-        level = (1.0, 0.0, read) if extra else None
-        scope = "global" if extra else "image"
-        config = HQSSLConfig(
-            X, noise_model="camera", noise_level=level, noise_scope=scope, **HQSSL_SMALL, **seed
-        )
-        model_class = HQSSL
-    model, steps, seconds = timed(
-        model_class, config, lambda m, e, s: m.train(X, None, e, s, verbose=0), minutes
-    )
-    scores = {}
-    for image, target in zip(noisy, truth, strict=True):
-        target, image = target.astype(np.float64), image.astype(np.float64)
-        fair = (target < target.max()) & (image < image.max()) & (image > image.min())
-        slope, offset = np.polyfit(target[fair], image[fair], 1)
-        target = slope * target + offset
-        extent = np.percentile(target, 99.9) - np.percentile(target, 0.1)
-        results = {"psnr": model.predict(image, "YX"), "noisy": image}
-        if model_class is HQSSL:
-            results["prior"] = model.predict(image, "YX", output="prior")
-        for key, result in results.items():
-            scores.setdefault(key, []).append(psnr(target, result, extent))
-    found = {key: float(np.mean(values)) for key, values in scores.items()}
-    return {**found, **extra, "steps": steps, "seconds": seconds, "weights": parameters(model)}
-
-
-RUNS = {
-    **dict.fromkeys(("n2v", "hqssl known", "hqssl learned", "n2n", "supervised"), on_grey),
-    **dict.fromkeys(("w2s n2v", "w2s hqssl learned", "w2s hqssl estimated"), on_microscope),
-}
+RUNS = dict.fromkeys(("n2v", "hqssl known", "hqssl learned", "n2n", "supervised"), on_grey)
 
 
 def main():

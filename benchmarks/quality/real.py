@@ -35,10 +35,15 @@ def load(folder, name):
         return noisy[0], rest / (len(noisy) - 1)
     truth = tifffile.imread(folder / f"{name}_gt.tif")
     first = (0,) * (noisy.ndim - 2)
-    x, y = truth[first].astype(np.float64), noisy[first].astype(np.float64)
+    return noisy[first], aligned(truth[first], noisy[first])
+
+
+def aligned(truth, noisy):
+    """Ground truth on the scale of the noisy image, by least squares over unsaturated pixels."""
+    x, y = truth.astype(np.float64), noisy.astype(np.float64)
     use = (x < x.max()) & (y < y.max()) & (y > y.min())
     slope, offset = np.polyfit(x[use], y[use], 1)
-    return noisy[first], slope * x + offset
+    return slope * x + offset
 
 
 def blind_spots(method="n2v", **changes):

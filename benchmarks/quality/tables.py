@@ -50,10 +50,11 @@ def when(found):
 
 
 def equal_time(name, noise, effort):
-    """PSNR by weights and by output, and SSIM of the last weights."""
+    """PSNR by weights and by output, and SSIM of the last weights; where there are figures of
+    several machines, a column tells of which each row is."""
     found = figures(name)
     outputs = ["best", "last", "last, 8 turns", "posterior", "posterior, 8 turns"]
-    rows, used = [], []
+    rows, trained = [], {}
     for plain in ("noisy", "bm3d"):
         of = found.get(f"{noise}, {plain}")
         if of and "psnr" in of:
@@ -65,7 +66,6 @@ def equal_time(name, noise, effort):
         runs = [of for key, of in found.items() if key.startswith(start)]
         if not runs:
             continue
-        used += runs
 
         def column(*keys, runs=runs):
             return next(
@@ -86,7 +86,21 @@ def equal_time(name, noise, effort):
             ", ".join(filter(None, ssim)),
             " ".join(str(of["steps"]) for of in runs if "steps" in of),
         ])  # fmt: skip
-    return table(["", *outputs, "SSIM", "steps"], rows) + "\n\n" + when(used) if used else ""
+        trained[len(rows) - 1] = runs
+    if not trained:
+        return ""
+    used = [of for runs in trained.values() for of in runs]
+    heads, machines = ["", *outputs, "SSIM", "steps"], sorted({of["machine"] for of in used})
+    if len(machines) == 1:
+        return table(heads, rows) + "\n\n" + when(used)
+    for place, row in enumerate(rows):
+        of = {run["machine"] for run in trained.get(place, ())}
+        row.append(", ".join(str(machines.index(m) + 1) for m in sorted(of)))
+    ended = [
+        f"{i + 1}: {when([of for of in used if of['machine'] == m])}"
+        for i, m in enumerate(machines)
+    ]
+    return table([*heads, "machine"], rows) + "\n\n" + "\n\n".join(ended)
 
 
 def by_change(name, effort):
@@ -153,6 +167,26 @@ def precision(steps):
         "seeds",
     ]
     return table(heads, rows) + "\n\n" + when(used) if used else ""
+
+
+def microscope(minutes):
+    """PSNR of fields of a microscope by method, plain and with the pixel itself."""
+    changes = by_change("microscope", minutes)
+    kinds = ("prior", "prior tta", "posterior")
+    rows = [
+        [
+            _TITLES[name],
+            *(number([of.get(kind) for of in runs.values()]) for kind in kinds),
+            *(" ".join(f"{of[k]:,}" for of in runs.values()) for k in ("steps", "weights")),
+        ]
+        for name, runs in changes.items()
+    ]
+    used = [of for runs in changes.values() for of in runs.values()]
+    if not used:
+        return ""
+    rows.insert(0, ["noisy", number([used[0]["noisy"]]), *[""] * 4])
+    heads = ["", "PSNR", "8 turns", "posterior", "steps", "weights"]
+    return table(heads, rows) + "\n\n" + when(used)
 
 
 def real(effort):

@@ -57,8 +57,11 @@ class Budget(keras.callbacks.Callback):
             self.model.stop_training = True
 
 
-def train_for(model_class, config, seconds, *data, folder=None, clock=processor_seconds):
-    """Train a model for a time; returns it, and steps, seconds and weights."""
+def train_for(model_class, config, seconds, *data, folder=None, clock=processor_seconds, **options):
+    """Train a model for a time; returns it, and steps, seconds and weights.
+
+    What else is given goes to `train`.
+    """
     # the budget sets the rate: schedules of Keras count steps, whose number is not known here
     plain = {
         "train_schedule": "plateau", "train_reduce_lr": None, "train_keep": "last",
@@ -68,7 +71,7 @@ def train_for(model_class, config, seconds, *data, folder=None, clock=processor_
     budget = Budget(seconds, config, clock)
     model.prepare_for_training()
     model.callbacks.append(budget)
-    model.train(*data, epochs=100_000, verbose=0)
+    model.train(*data, epochs=100_000, verbose=0, **options)
     weights = sum(int(np.prod(v.shape)) for v in model.keras_model.trainable_variables)
     return model, {"steps": budget.steps, "seconds": budget.spent, "weights": weights}
 

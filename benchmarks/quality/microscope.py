@@ -1,0 +1,112 @@
+"""Noise2Void and HQ-SSL on eight fields of a microscope, with networks of one size in equal time.
+
+    python -m benchmarks quality microscope DATA [--methods NAME ...] [--minutes 30] [--seeds 0]
+        [--json FOLDER]
+
+DATA/real holds w2s_dev.tif and w2s_dev_gt.tif, of which the first channel is taken. Methods train
+on the noisy fields and are judged on them: the ground truth is brought to the scale of each noisy
+field by least squares over unsaturated pixels; the peak is its range from percentile 0.1 to 99.9.
+Networks have 136,000 (Noise2Void, 22 filters at first) and 141,000 weights. HQ-SSL takes gain,
+offset and read noise of every field from `estimate_noise`, and works in photons, to which so many
+are added that all fields have the noise of one camera. Time is that of the processor by cores,
+compilation included: other work on the machine does not count.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import tifffile
+
+from n2v_tk import HQSSL, N2V, HQSSLConfig, N2VConfig, estimate_noise, psnr
+
+from ..common import arguments
+from .real import aligned
+from .recipe import CHANGES
+from .timed import Figures, train_for
+
+HQSSL_RECIPE = {
+    "net_width": 16, "train_patch_shape": (128, 128), "train_batch_size": 1,
+    "train_learning_rate": 1e-3, "train_keep": "last",
+}  # fmt: skip
+
+
+def load(data):
+    """Noisy fields and their ground truth, aligned, lists of (Y, X)."""
+    noisy, truth = (
+        list(tifffile.imread(data / "real" / f"w2s_dev{end}.tif")[:, 0].astype(np.float64))
+        for end in ("", "_gt")
+    )
+    return noisy, [aligned(t, n) for t, n in zip(truth, noisy, strict=True)]
+
+
+def blind_spots(**changes):
+    def run(noisy, seed, minutes):
+        X = np.stack(noisy)[..., None].astype(np.float32)
+        config = N2VConfig.recommended(X, unet_n_first=22, train_seed=seed, **changes)
+        model, found = train_for(N2V, config, minutes * 60, X, None)
+        kinds = {"prior": {}, "prior tta": {"tta": True}, "posterior": {"output": "posterior"}}
+        return found, {
+            kind: [model.predict(i, "YX", **options) for i in noisy]
+            for kind, options in kinds.items()
+        }
+
+    return run
+
+
+def hqssl(noisy, seed, minutes):
+    """In units in which all fields have one noise."""
+    noise = [estimate_noise(image) for image in noisy]
+    read = min(own / gain for gain, _, own in (of.camera() for of in noise))
+    counts = [of.to_photons(image, read) for image, of in zip(noisy, noise, strict=True)]
+    X = np.stack(counts)[..., None].astype(np.float32)
+    config = HQSSLConfig(
+        X, noise_model="camera", noise_level=(1.0, 0.0, read), train_seed=seed, **HQSSL_RECIPE
+    )
+    model, found = train_for(HQSSL, config, minutes * 60, X, None)
+    results = {"prior": [], "posterior": []}
+    for image, of in zip(counts, noise, strict=True):
+        both = model.predict(image, "YX", output="all")
+        for kind, images in results.items():
+            images.append(of.from_photons(both[f"{kind}_mean"], read))
+    return found | {"cameras": [[float(v) for v in of.camera()] for of in noise]}, results
+
+
+METHODS = {
+    "n2v": blind_spots(),
+    "n2v uniform": blind_spots(**CHANGES["uniform"]),
+    "hqssl estimated": hqssl,
+}
+
+
+def run(data, method, seed, minutes):
+    noisy, truth = load(data)
+    found, results = METHODS[method](noisy, seed, minutes)
+    for kind, images in {"noisy": noisy, **results}.items():
+        each = [
+            psnr(t, i, float(np.percentile(t, 99.9) - np.percentile(t, 0.1)))
+            for t, i in zip(truth, images, strict=True)
+        ]
+        found |= {kind: float(np.mean(each)), f"{kind} each": [round(v, 3) for v in each]}
+    return found
+
+
+def main():
+    parser = arguments(__doc__)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--methods", nargs="*", default=list(METHODS), choices=METHODS)
+    parser.add_argument("--seeds", type=int, nargs="*", default=[0])
+    parser.add_argument("--minutes", type=float, default=30.0)
+    args = parser.parse_args()
+    figures = Figures(args.json)
+    changes = {name: name for name in args.methods}
+    found = figures.compare(
+        changes, args.seeds, f"{args.minutes:g} min",
+        lambda method, seed: run(args.data, method, seed, args.minutes),
+    )  # fmt: skip
+    for name, seed, of in found:
+        kinds = ("noisy", "prior", "prior tta", "posterior", "steps", "weights")
+        print(name, seed, {kind: of.get(kind) for kind in kinds}, flush=True)
+
+
+if __name__ == "__main__":
+    main()
