@@ -25,6 +25,7 @@ from n2v_tk import (
 from n2v_tk.data.noise import Gaussian, Poisson
 
 from .. import common
+from . import masked_training
 from .images import score
 from .recipe import CHANGES
 from .timed import Figures, train_for
@@ -36,11 +37,6 @@ HQSSL_RECIPE = {
 PAIRS_RECIPE = {
     "network": "unet", "unet_kern_size": 3, "train_patch_shape": (64, 64), "train_batch_size": 4,
     "train_learning_rate": 1e-3,
-}  # fmt: skip
-MASKED_RECIPE = {
-    "net_width": 24, "net_heads": 3, "net_depths": (2, 2), "train_patch_shape": (48, 48),
-    "train_batch_size": 8, "train_learning_rate": 1e-3, "value_range": (0, 255),
-    "clip_noise": False, "train_ema": 0.99,
 }  # fmt: skip
 # one image at a time: of these every so many, by their number
 DIP_EVERY = 17
@@ -123,7 +119,8 @@ def masked(task, args, seed):
     kind, level = task.noise.split()
     noise = Gaussian(float(level)) if kind == "sigma" else Poisson(float(level) / 255)
     clean = task.clean()
-    config = MaskedDenoiserConfig(clean, train_seed=seed, **MASKED_RECIPE)
+    settings = {**masked_training.SETTINGS, "clip_noise": False, "train_seed": seed}
+    config = MaskedDenoiserConfig(clean, **settings)
     return trained(task, args, MaskedDenoiser, config, clean, outputs=plain, noise_model=noise)
 
 
@@ -187,13 +184,13 @@ METHODS = {
 }
 
 
-def trained(task, args, model_class, config, *arrays, outputs, **more):
-    """Time of a training, and results: `outputs` by weights, and averaged over turns and flips;
-    `more` goes to `train`."""
+def trained(task, args, model_class, config, *arrays, outputs, **training_options):
+    """Time of a training, and results: `outputs` by weights, and averaged over turns and flips but
+    for HQ-SSL, which has none, and masked training, which takes ten seconds an image."""
     training, validating = task.parts(*arrays)
     results = {}
     with tempfile.TemporaryDirectory() as folder:
-        options = {"folder": folder, "clock": time.perf_counter, **more}
+        options = {"folder": folder, "clock": time.perf_counter, **training_options}
         seconds = args.minutes * 60
         model, found = train_for(model_class, config, seconds, *training, validating, **options)
         for weights in ("best", "last") if task.validation else ("last",):

@@ -46,6 +46,11 @@ def aligned(truth, noisy):
     return slope * x + offset
 
 
+def extent(truth):
+    """The peak of PSNR and SSIM: the range of the ground truth but for the outermost 0.1 %."""
+    return float(np.percentile(truth, 99.9) - np.percentile(truth, 0.1))
+
+
 def blind_spots(method="n2v", **changes):
     def run(image, seed, minutes):
         X = image.astype(np.float32)[None, ..., None]
@@ -84,7 +89,7 @@ METHODS = {
 
 def run(method, data, name, seed, minutes, pictures):
     noisy, truth = load(data / "real", name)
-    peak = float(np.percentile(truth, 99.9) - np.percentile(truth, 0.1))
+    peak = extent(truth)
     found, results = METHODS[method](noisy, seed, minutes)
     for kind, result in results.items():
         found[f"{kind} psnr".strip()] = psnr(truth, result, peak)
@@ -99,7 +104,7 @@ def run(method, data, name, seed, minutes, pictures):
 def advice(data, name):
     """What `check_noise` recommends, and the PSNR of the noisy image."""
     noisy, truth = load(data / "real", name)
-    peak = float(np.percentile(truth, 99.9) - np.percentile(truth, 0.1))
+    peak = extent(truth)
     return {
         "psnr": psnr(truth, noisy, peak),
         "ssim": ssim(truth, noisy.astype(float), peak),

@@ -54,13 +54,13 @@ def equal_time(name, noise, effort):
     several machines, a column tells of which each row is."""
     found = figures(name)
     outputs = ["best", "last", "last, 8 turns", "posterior", "posterior, 8 turns"]
-    rows, trained = [], {}
+    # columns, and the runs that they are of
+    rows = []
     for plain in ("noisy", "bm3d"):
         of = found.get(f"{noise}, {plain}")
         if of and "psnr" in of:
-            rows.append(
-                [_TITLES[plain], "", number([of["psnr"]]), *[""] * 3, f"{of['ssim']:.3f}", ""]
-            )
+            columns = ["", number([of["psnr"]]), *[""] * 3, f"{of['ssim']:.3f}", ""]
+            rows.append(([_TITLES[plain], *columns], []))
     for method, title in _TITLES.items():
         start = f"{noise}, {method}, {effort}, seed "
         runs = [of for key, of in found.items() if key.startswith(start)]
@@ -76,7 +76,7 @@ def equal_time(name, noise, effort):
             number(column(*keys), 3)
             for keys in (("prior last ssim", "last ssim", "result ssim"), ("posterior last ssim",))
         ]
-        rows.append([
+        rows.append(([
             " ".join(filter(None, (title, runs[0].get("careamics")))),
             number(column("prior best psnr", "best psnr")),
             number(column("prior last psnr", "last psnr", "result psnr")),
@@ -85,22 +85,21 @@ def equal_time(name, noise, effort):
             number(column("posterior tta psnr")),
             ", ".join(filter(None, ssim)),
             " ".join(str(of["steps"]) for of in runs if "steps" in of),
-        ])  # fmt: skip
-        trained[len(rows) - 1] = runs
-    if not trained:
+        ], runs))  # fmt: skip
+    by_machine = {}
+    for _, runs in rows:
+        for of in runs:
+            by_machine.setdefault(of["machine"], []).append(of)
+    if not by_machine:
         return ""
-    used = [of for runs in trained.values() for of in runs]
-    heads, machines = ["", *outputs, "SSIM", "steps"], sorted({of["machine"] for of in used})
-    if len(machines) == 1:
-        return table(heads, rows) + "\n\n" + when(used)
-    for place, row in enumerate(rows):
-        of = {run["machine"] for run in trained.get(place, ())}
-        row.append(", ".join(str(machines.index(m) + 1) for m in sorted(of)))
-    ended = [
-        f"{i + 1}: {when([of for of in used if of['machine'] == m])}"
-        for i, m in enumerate(machines)
-    ]
-    return table([*heads, "machine"], rows) + "\n\n" + "\n\n".join(ended)
+    heads = ["", *outputs, "SSIM", "steps"]
+    if len(by_machine) == 1:
+        return table(heads, [columns for columns, _ in rows]) + "\n\n" + when(*by_machine.values())
+    numbers = {machine: str(i) for i, machine in enumerate(by_machine, 1)}
+    for columns, runs in rows:
+        columns.append(", ".join(sorted({numbers[of["machine"]] for of in runs})))
+    ended = [f"{numbers[machine]}: {when(runs)}" for machine, runs in by_machine.items()]
+    return "\n\n".join([table([*heads, "machine"], [columns for columns, _ in rows]), *ended])
 
 
 def by_change(name, effort):

@@ -94,18 +94,8 @@ class NoiseEstimate:
 
         Parameters
         ----------
-        image : ndarray
-        read_noise : float
-            As it was given there.
-
-        Returns
-        -------
-        ndarray, float64
-
-        Raises
-        ------
-        ImageError
-            If the noise does not grow with the signal.
+        image, read_noise
+            As in `to_photons`, which also says what is returned and raised.
         """
         self._check_slope()
         return (np.asarray(image, np.float64) + read_noise**2) * self.gain + self.offset

@@ -88,7 +88,7 @@ def test_what_a_call_leaves_with_the_backend_is_there_for_the_next():
         budgets.append(predictor.budget)
         predictor(image)
     # else the second call finds the target too small for what the first one had
-    assert min(budgets[1:]) > 0.75 * budgets[0]
+    assert min(budgets[1:]) >= 0.9 * budgets[0]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other C libraries give back by themselves")
