@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from n2v_tk.losses import masked_mse
+from n2v_tk.nets.blindspot import build_blindspot
 from n2v_tk.nets.forms import prediction_form, training_form
 from n2v_tk.nets.initialize import initialize
 from n2v_tk.nets.unet import build_single_unet_per_channel, build_unet
@@ -87,3 +88,9 @@ def test_the_head_stays_float32(rng):
         assert heads
         assert all(layer.compute_dtype == "float32" for layer in heads)
         assert form.get_layer("channel_0_down_0_0").compute_dtype == "bfloat16"
+
+
+def test_the_wide_layer_before_the_head_of_hqssl_does_not():
+    form = training_form(build_blindspot((None, None, 1), 2, width=4), "mixed_bfloat16")
+    dtypes = {name: form.get_layer(name).compute_dtype for name in ("head_0", "head_1", "head")}
+    assert dtypes == {"head_0": "bfloat16", "head_1": "float32", "head": "float32"}
