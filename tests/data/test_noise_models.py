@@ -222,6 +222,28 @@ def test_estimates_over_stacks_and_channels(rng):
         estimate_noise(noisy[0, 0, :16, :16])
 
 
+@pytest.mark.parametrize("electrons", [1.0, 2.0, 10.0])
+@pytest.mark.parametrize("multiplied", [False, True], ids=["poisson", "electron multiplier"])
+def test_the_variance_of_few_photons(electrons, multiplied):
+    """Lopsided noise has blocks with little spread by chance: they are not taken for typical.
+
+    An electron multiplier doubles the variance.
+    """
+    y, x = np.mgrid[-1:1:512j, -1:1:512j]
+    clean = electrons * (0.2 + np.exp(-2 * (x**2 + y**2)))
+    levels = np.array([0.4, 0.8, 1.2]) * electrons
+    ratios = []
+    for seed in range(3):
+        rng = np.random.default_rng(seed)
+        noisy = rng.poisson(clean).astype(float)
+        if multiplied:
+            noisy = np.where(noisy > 0, rng.gamma(np.maximum(noisy, 1)), 0)
+        estimate = estimate_noise(noisy)
+        expected = estimate.gain * levels + estimate.variance_at_zero
+        ratios.append(expected / (levels * (2 if multiplied else 1)))
+    np.testing.assert_allclose(np.mean(ratios, axis=0), 1, atol=0.06)
+
+
 @pytest.mark.parametrize("camera", [(3.0, 20.0, 100.0), (0.4, 2.0, 0.0), (12.0, 30.0, -50.0)])
 def test_photons_of_all_cameras_have_one_noise(camera, rng):
     gain, read, offset = camera
