@@ -51,7 +51,7 @@ def when(found):
 
 def equal_time(name, noise, effort):
     """PSNR by weights and by output, and SSIM of the last weights; where there are figures of
-    several machines, a column tells of which each row is."""
+    several machines, each has its rows and a column tells of which they are."""
     found = figures(name)
     outputs = ["best", "last", "last, 8 turns", "posterior", "posterior, 8 turns"]
     # columns, and the runs that they are of
@@ -61,11 +61,15 @@ def equal_time(name, noise, effort):
         if of and "psnr" in of:
             columns = ["", number([of["psnr"]]), *[""] * 3, f"{of['ssim']:.3f}", ""]
             rows.append(([_TITLES[plain], *columns], []))
+    machines = list(dict.fromkeys(of["machine"] for of in found.values()))
+    everything = {}
     for method, title in _TITLES.items():
         start = f"{noise}, {method}, {effort}, seed "
-        runs = [of for key, of in found.items() if key.startswith(start)]
-        if not runs:
-            continue
+        for key, of in found.items():
+            if key.startswith(start):
+                everything.setdefault((of["machine"], title), []).append(of)
+    in_order = sorted(everything.items(), key=lambda item: machines.index(item[0][0]))
+    for (_, title), runs in in_order:
 
         def column(*keys, runs=runs):
             return next(

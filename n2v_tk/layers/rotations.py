@@ -55,7 +55,7 @@ class ShiftDown(layers.Layer):
 
     def call(self, inputs):
         images, rows, columns, channels = ops.shape(inputs)
-        # the gradient of inputs[:, :-1] takes TensorFlow a tenth of a training step
+        # the gradient of inputs[:, :-1] takes TensorFlow a seventh of a training step in bfloat16
         kept = ops.slice(inputs, (0, 0, 0, 0), (images, rows - 1, columns, channels))
         return ops.pad(kept, _ROW_ABOVE)
 
