@@ -18,6 +18,7 @@ from ..normalization import normalize, result_dtype, to_dtype
 from .base import Denoiser
 from .predicting import as_image
 from .shown import DenoisedImage, Posterior
+from .training import LIKELIHOOD_MARGIN
 
 VALIDATION_PATCHES = 32
 # a noise level of real images is reached within some hundred steps
@@ -108,6 +109,9 @@ class HQSSL(Denoiser):
             return keras.ops.mean(term.negative_log_likelihood(y_true, y_pred))
 
         return negative_log_likelihood
+
+    def _loss_margin(self, first):
+        return LIKELIHOOD_MARGIN
 
     def _training_data(self, images, steps_per_epoch):
         c = self.config

@@ -207,6 +207,10 @@ class N2N(Denoiser):
         )  # fmt: skip
         return self._fit(data, self._with_extras(validation), epochs, steps_per_epoch, verbose)
 
+    def _loss_margin(self, first):
+        # becomes another loss while it is annealed
+        return np.inf if self.config.train_loss == "l0" else super()._loss_margin(first)
+
     def _with_extras(self, validation):
         """What the loss wants in targets beside their values."""
         if validation is None:

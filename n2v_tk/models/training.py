@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from contextlib import nullcontext
 from dataclasses import replace
 
@@ -25,6 +26,9 @@ from .shown import TrainingHistory
 PREVIEW = 256
 # and of what is kept for a report
 EXAMPLE = 768
+# how far above the first loss a training may end: as a share of an error, and for likelihoods,
+# where it stands for 1.8 times the variance of errors
+ERROR_MARGIN, LIKELIHOOD_MARGIN = 0.5, 0.3
 
 
 class Training:
@@ -207,7 +211,32 @@ class Training:
                     f"{self.logdir}. Repeat this to go on from where it came to."
                 )
             history = self._trainer.fit(data, validation, epochs, steps, verbose, live, state)
+        self._warn_if_astray(history.history)
         return TrainingHistory.of(history, live is not None)
+
+    def _loss_margin(self, first: float) -> float:
+        """How far above `first`, the loss of the first epoch, losses may end."""
+        if getattr(self.config, "probabilistic", False):
+            return LIKELIHOOD_MARGIN
+        return ERROR_MARGIN * abs(first)
+
+    def _warn_if_astray(self, history):
+        """Both last epochs count: one may be short, or meet what is rare."""
+        losses = [loss for loss in history["loss"] if loss is not None and np.isfinite(loss)]
+        if len(losses) < 3 or min(losses[-2:]) - losses[0] <= self._loss_margin(losses[0]):
+            return
+        has = "the last weights"
+        if self.config.train_keep == "best":
+            decisive = np.array(history.get("val_loss") or history["loss"], float)
+            has = f"the weights of epoch {np.nanargmin(decisive) + 1}"
+        warnings.warn(
+            "Training went astray: it ended far above the loss that it began with. Received: "
+            f"{losses[0]:.3g} in the first epoch, {losses[-1]:.3g} in the last. The model has "
+            f"{has} (train_keep={self.config.train_keep!r}); look at what it predicts. Mostly the "
+            "learning rate is too high: set a lower train_learning_rate (--learning-rate) and "
+            "train again.",
+            stacklevel=4,
+        )
 
     def _preview(self, data):
         """A noisy picture of the training images, and what the model makes of it now."""
