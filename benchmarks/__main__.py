@@ -42,7 +42,6 @@ QUALITY = {
     "recipe": "which settings of Noise2Void are good soonest, one change at a time",
     "brightness": "whether results are as bright as the image, by what hides pixels",
     "precision": "what bfloat16 costs in training and in prediction",
-    "pairs_and_blind_spots": "HQ-SSL, Noise2Noise and Noise2Void on small networks",
     "microscope": "Noise2Void and HQ-SSL of one size on fields of a microscope",
     "deep_image_prior": "Deep Image Prior on pictures of its paper",
     "masked_training": "masked training on noise that was not trained on",

@@ -34,9 +34,11 @@ HQSSL_RECIPE = {
     "net_width": 16, "train_patch_shape": (96, 96), "train_batch_size": 2,
     "train_learning_rate": 1e-3,
 }  # fmt: skip
+# as Noise2Void has them
 PAIRS_RECIPE = {
-    "network": "unet", "unet_kern_size": 3, "train_patch_shape": (64, 64), "train_batch_size": 4,
-    "train_learning_rate": 1e-3,
+    "network": "unet", "unet_kern_size": 3, "batch_norm": False, "train_patch_shape": (64, 64),
+    "train_batch_size": 4, "train_learning_rate": 2e-3, "train_schedule": "ramps",
+    "train_ramps": (0.05, 0.3),
 }  # fmt: skip
 # one image at a time: of these every so many, by their number
 DIP_EVERY = 17
@@ -155,24 +157,26 @@ def deep_image_prior(task, args, seed):
     chosen = range(0, len(task.noisy), DIP_EVERY)
     for place, i in enumerate(chosen):
         left = args.minutes * 60 - (time.perf_counter() - start)
-        result = fit_for(task.noisy[i], task.axes, left / (len(chosen) - place), seed)
-        found["iterations"].append(result.iteration)
+        seconds = left / (len(chosen) - place)
+        result = fit_for(task.noisy[i], task.axes, seconds, seed=seed)
+        found["iterations"].append(result.history["iteration"][-1])
         results.append(result.image)
     found["images"] = list(chosen)
     return found | {"seconds": time.perf_counter() - start}, {"result": results}
 
 
-def fit_for(image, axes, seconds, seed):
+def fit_for(image, axes, seconds, clock=time.perf_counter, **settings):
     """Stopped by pixels that are held out, or when the time is over."""
-    end = time.perf_counter() + seconds
-    settings = {"down_channels": (32,) * 5, "value_range": (0, 255), "seed": seed}
-    prior = DeepImagePrior(DIPConfig(iterations=100_000, stop="held_out", **settings))
-    return prior.fit(image, axes, on_look=lambda look: time.perf_counter() > end)
+    end = clock() + seconds
+    config = DIPConfig(
+        iterations=100_000, check_every=10, stop="held_out", down_channels=(32,) * 5, **settings
+    )
+    return DeepImagePrior(config).fit(image, axes, on_look=lambda look: clock() > end)
 
 
 METHODS = {
     "n2v": blind_spots("n2v"),
-    "n2v uniform": blind_spots("n2v", **CHANGES["uniform, rate falls early"]),
+    "n2v uniform": blind_spots("n2v", **CHANGES["uniform"]),
     "n2v2": blind_spots("n2v2"),
     "n2n": pairs("again"),
     "supervised": pairs("clean"),

@@ -7,7 +7,7 @@ DATA/colour holds kodim*.png, photographs of 768 x 512 in RGB. All are trained o
 (numpy's default_rng([24, index]), nothing clipped) is all that a method sees; Noise2Noise has
 every photograph with other noise too. Colours are learned together. PSNR with range 255 over all
 colours, mean over images. Otherwise as in bsd68, networks included; Deep Image Prior has all the
-time for the first photograph alone.
+time for one photograph of every seventeen.
 """
 
 from pathlib import Path

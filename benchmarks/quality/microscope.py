@@ -20,14 +20,9 @@ import tifffile
 from n2v_tk import HQSSL, N2V, HQSSLConfig, N2VConfig, estimate_noise, psnr
 
 from ..common import arguments
-from .real import aligned, extent
+from .real import HQSSL_RECIPE, aligned, extent
 from .recipe import CHANGES
 from .timed import Figures, train_for
-
-HQSSL_RECIPE = {
-    "net_width": 16, "train_patch_shape": (128, 128), "train_batch_size": 1,
-    "train_learning_rate": 1e-3,
-}  # fmt: skip
 
 
 def load(data):
@@ -59,9 +54,7 @@ def hqssl(noisy, seed, minutes):
     read = min(own / gain for gain, _, own in (of.camera() for of in noise))
     counts = [of.to_photons(image, read) for image, of in zip(noisy, noise, strict=True)]
     X = np.stack(counts)[..., None].astype(np.float32)
-    config = HQSSLConfig(
-        X, noise_model="camera", noise_level=(1.0, 0.0, read), train_seed=seed, **HQSSL_RECIPE
-    )
+    config = HQSSLConfig(X, noise_level=(1.0, 0.0, read), train_seed=seed, **HQSSL_RECIPE)
     model, found = train_for(HQSSL, config, minutes * 60, X, None)
     results = {"prior": [], "posterior": []}
     for image, of in zip(counts, noise, strict=True):

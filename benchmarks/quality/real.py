@@ -1,34 +1,48 @@
 """What methods reach on real noise in equal time, and whether the advice of `check_noise` holds.
 
-    python -m benchmarks quality real DATA [--sets NAME ...] [--methods NAME ...] [--minutes 3]
+    python -m benchmarks quality real DATA [--sets NAME ...] [--methods NAME ...] [--minutes 2.5]
         [--seeds 0] [--pictures FOLDER] [--json FOLDER]
 
 DATA/real holds, per set, NAME.tif and NAME_gt.tif, or a NAME_tyx.tif of a static scene, whose first
-frame is denoised and judged by the mean of the others. Methods train on that one plane alone. The
-ground truth is brought to the scale of the noisy image by least squares over unsaturated pixels;
-the peak is its range from percentile 0.1 to 99.9; results are neither scaled nor clipped. Time is
-that of the processor by cores, compilation included.
+frame is denoised and judged by the mean of the others; baselines_real.json there has what BM3D
+reaches after a transform that makes the variance of the noise constant, told the noise.
+'camera_lines' is a picture of scikit-image with noise that runs along X: normal noise averaged over
+five pixels, sigma 25. Methods train on that one plane alone. HQ-SSL has its camera from
+`estimate_noise`; structN2V has the settings that `check_noise` recommends, or hides five pixels
+along X where that recommends something else. The ground truth is brought to the scale of the noisy
+image by least squares over unsaturated pixels; the peak is its range from percentile 0.1 to 99.9;
+results are neither scaled nor clipped. Time is that of the processor by cores, compilation
+included.
 """
 
 from pathlib import Path
 
 import numpy as np
 import tifffile
+from skimage.data import camera
 
-from n2v_tk import HQSSL, N2V, HQSSLConfig, N2VConfig, check_noise, psnr, ssim
+from n2v_tk import HQSSL, N2V, HQSSLConfig, N2VConfig, check_noise, estimate_noise, psnr, ssim
 from n2v_tk.plot import before_after
 
 from ..common import arguments
-from .timed import Figures, train_for
+from .equal_time import fit_for
+from .images import baselines
+from .timed import Figures, processor_seconds, train_for
 
 SETS = (
     "w2s_dev", "fmd_confocal_fish", "fmd_confocal_mice", "hagen_nucleus", "hagen_mito60x_noise2",
-    "cellmigration_lowhigh_u16", "trackpy_stuck_tyx", "ncs_eb3_scmos_tyx",
+    "cellmigration_lowhigh_u16", "trackpy_stuck_tyx", "ncs_eb3_scmos_tyx", "camera_lines",
 )  # fmt: skip
+HQSSL_RECIPE = {
+    "noise_model": "camera", "net_width": 16, "train_patch_shape": (128, 128),
+    "train_batch_size": 1, "train_learning_rate": 1e-3,
+}  # fmt: skip
 
 
 def load(folder, name):
     """Noisy image and aligned ground truth, (Y, X) each: the first of the set."""
+    if name == "camera_lines":
+        return with_lines(camera()), camera().astype(np.float64)
     noisy = tifffile.imread(folder / f"{name}.tif")
     if name.endswith("_tyx"):
         rest = noisy.astype(np.float64).sum(axis=0) - noisy[0]
@@ -46,18 +60,29 @@ def aligned(truth, noisy):
     return slope * x + offset
 
 
+def with_lines(image, sigma=25.0, length=5, seed=5):
+    """The image with normal noise that is averaged over so many pixels along X."""
+    white = np.random.default_rng(seed).standard_normal(image.shape)
+    lines = sum(np.roll(white, i, axis=1) for i in range(length)) / np.sqrt(length)
+    return (image + sigma * lines).astype(np.float32)
+
+
 def extent(truth):
     """The peak of PSNR and SSIM: the range of the ground truth but for the outermost 0.1 %."""
     return float(np.percentile(truth, 99.9) - np.percentile(truth, 0.1))
 
 
-def blind_spots(method="n2v", **changes):
+def blind_spots(method):
     def run(image, seed, minutes):
         X = image.astype(np.float32)[None, ..., None]
-        config = N2VConfig.recommended(X, method, train_seed=seed, **changes)
+        settings = {"length": 5} if method == "structn2v" else {}
+        check = check_noise(image, "YX")
+        if method == check.method:
+            settings = check.settings
+        config = N2VConfig.recommended(X, method, train_seed=seed, **settings)
         model, found = train_for(N2V, config, minutes * 60, X, None)
         results = {"": model.predict(image, "YX"), "tta": model.predict(image, "YX", tta=True)}
-        if model.config.structN2Vmask is None:
+        if method != "structn2v":
             results["posterior"] = model.predict(image, "YX", output="posterior")
         return found, results
 
@@ -65,51 +90,60 @@ def blind_spots(method="n2v", **changes):
 
 
 def hqssl(image, seed, minutes):
-    """With a camera whose parameters are learned from the image."""
+    """With the camera that `estimate_noise` finds."""
     X = image.astype(np.float32)[None, ..., None]
-    config = HQSSLConfig(
-        X, noise_model="camera", net_width=24, train_patch_shape=(128, 128), train_batch_size=1,
-        train_learning_rate=1e-3, train_seed=seed,
-    )  # fmt: skip
+    level = estimate_noise(image).camera()
+    config = HQSSLConfig(X, noise_level=level, train_seed=seed, **HQSSL_RECIPE)
     model, found = train_for(HQSSL, config, minutes * 60, X, None)
     both = model.predict(image, "YX", output="all")
-    return found, {"": both["posterior_mean"], "prior": both["prior_mean"]}
+    return found, {"": both["prior_mean"], "posterior": both["posterior_mean"]}
+
+
+def deep_image_prior(image, seed, minutes):
+    start = processor_seconds()
+    result = fit_for(image, "YX", minutes * 60, processor_seconds, seed=seed)
+    spent = processor_seconds() - start
+    return {"steps": result.history["iteration"][-1], "seconds": spent}, {"": result.image}
 
 
 METHODS = {
-    "n2v": blind_spots(),
+    "n2v": blind_spots("n2v"),
     "n2v2": blind_spots("n2v2"),
-    "structn2v": blind_spots("structn2v", length=5),
+    "structn2v": blind_spots("structn2v"),
     "hqssl": hqssl,
-    "n2v with batch norm": blind_spots(
-        batch_norm=True, train_batch_size=16, train_learning_rate=1e-3, train_schedule="cosine"
-    ),
+    "dip": deep_image_prior,
 }
+
+
+def scored(results, truth):
+    """PSNR and SSIM of every kind of result; that of the plain one has no name."""
+    measures, peak = {"psnr": psnr, "ssim": ssim}, extent(truth)
+    return {
+        f"{kind} {name}".strip(): measure(truth, result.astype(np.float64), peak)
+        for kind, result in results.items()
+        for name, measure in measures.items()
+    }
 
 
 def run(method, data, name, seed, minutes, pictures):
     noisy, truth = load(data / "real", name)
-    peak = extent(truth)
     found, results = METHODS[method](noisy, seed, minutes)
-    for kind, result in results.items():
-        found[f"{kind} psnr".strip()] = psnr(truth, result, peak)
-        found[f"{kind} ssim".strip()] = ssim(truth, result, peak)
     if pictures is not None:
         pictures.mkdir(parents=True, exist_ok=True)
         shown = {"noisy": noisy, method: results[""], "ground truth": truth}
-        before_after(shown).savefig(pictures / f"{name}_{method.replace(' ', '_')}.png", dpi=120)
-    return found
+        before_after(shown).savefig(pictures / f"{name}_{method}.png", dpi=120)
+    return found | scored(results, truth)
 
 
-def advice(data, name):
-    """What `check_noise` recommends, and the PSNR of the noisy image."""
+def untrained(data, name):
+    """Of the noisy image, of BM3D if it is known, and what `check_noise` recommends."""
     noisy, truth = load(data / "real", name)
-    peak = extent(truth)
-    return {
-        "psnr": psnr(truth, noisy, peak),
-        "ssim": ssim(truth, noisy.astype(float), peak),
-        "method": check_noise(noisy, "YX").method,
-    }
+    bm3d = None
+    if name != "camera_lines":
+        of_set = baselines(data / "real", "baselines_real.json")[name]
+        bm3d = next(iter(of_set["per_image"].values()))["vst_bm3d"]
+    method = check_noise(noisy, "YX").method
+    return scored({"": noisy}, truth) | {"bm3d psnr": bm3d, "method": method}
 
 
 def main():
@@ -118,12 +152,12 @@ def main():
     parser.add_argument("--sets", nargs="*", default=SETS)
     parser.add_argument("--methods", nargs="*", default=list(METHODS), choices=METHODS)
     parser.add_argument("--seeds", type=int, nargs="*", default=[0])
-    parser.add_argument("--minutes", type=float, default=3.0)
+    parser.add_argument("--minutes", type=float, default=2.5)
     parser.add_argument("--pictures", type=Path, help="write before-and-after pictures here")
     args = parser.parse_args()
     figures = Figures(args.json)
     for name in args.sets:
-        noisy = figures.measure(f"{name}, noisy", lambda name=name: advice(args.data, name))
+        noisy = figures.measure(f"{name}, noisy", lambda name=name: untrained(args.data, name))
         print(name, "noisy", round(noisy["psnr"], 3), "advice:", noisy["method"], flush=True)
         for seed in args.seeds:
             for method in args.methods:

@@ -18,7 +18,7 @@ _TITLES = {
     "CAREamics": "CAREamics", "n2v": "N2V", "n2v uniform": "N2V, uniform replacement",
     "n2v2": "N2V2", "n2n": "Noise2Noise", "supervised": "supervised", "dip": "Deep Image Prior",
     "hqssl known": "HQ-SSL, told the noise", "hqssl estimated": "HQ-SSL, estimating it",
-    "masked": "masked training", "structn2v": "structN2V, 5 pixels", "hqssl": "HQ-SSL, camera",
+    "masked": "masked training", "structn2v": "structN2V", "hqssl": "HQ-SSL",
 }  # fmt: skip
 
 
@@ -33,20 +33,22 @@ def table(heads, rows):
 
 
 def number(values, digits=2):
-    """Mean, and standard deviation where there is one; nothing where there is nothing."""
-    values = [v for v in values if v is not None]
-    if not values:
+    """Mean, and standard deviation where there is one; nothing where one is missing."""
+    values = list(values)
+    if not values or None in values:
         return ""
     text = f"{statistics.mean(values):.{digits}f}"
     return text + (f" ± {statistics.stdev(values):.{digits}f}" if len(values) > 1 else "")
 
 
 def when(found):
-    """Of which machine and days figures are."""
+    """Of which machine and days figures are; those of several machines do not compare."""
     machines = sorted({f["machine"] for f in found})
+    if len(machines) > 1:
+        raise SystemExit(f"Figures of one table are of several machines: {'; '.join(machines)}.")
     days = sorted({f["date"] for f in found})
     span = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
-    return f"{'; '.join(machines)}; {span}."
+    return f"{machines[0]}; {span}."
 
 
 def equal_time(name, noise, effort):
@@ -80,8 +82,9 @@ def equal_time(name, noise, effort):
             number(column(*keys), 3)
             for keys in (("prior last ssim", "last ssim", "result ssim"), ("posterior last ssim",))
         ]
+        some = f"({len(runs[0]['images'])} images)" if "images" in runs[0] else None
         rows.append(([
-            " ".join(filter(None, (title, runs[0].get("careamics")))),
+            " ".join(filter(None, (title, runs[0].get("careamics"), some))),
             number(column("prior best psnr", "best psnr")),
             number(column("prior last psnr", "last psnr", "result psnr")),
             number(column("prior tta psnr", "tta psnr")),
@@ -196,23 +199,25 @@ def real(effort):
     """PSNR by set and method, beside what `check_noise` advises."""
     found = figures("real")
     names = [key.removesuffix(", noisy") for key in found if key.endswith(", noisy")]
-    methods = list(dict.fromkeys(key.split(", ")[1] for key in found if key.count(", ") == 3))
+    methods = {
+        m: any("posterior psnr" in of for key, of in found.items() if f", {m}, {effort}, " in key)
+        for m in dict.fromkeys(key.split(", ")[1] for key in found if key.count(", ") == 3)
+    }
     rows, used = [], []
     for name in names:
-        row, noisy = [], found[f"{name}, noisy"]
-        for method in methods:
+        noisy = found[f"{name}, noisy"]
+        row = [number([noisy["psnr"]]), number([noisy["bm3d psnr"]])]
+        for method, has_posterior in methods.items():
             start = f"{name}, {method}, {effort}, seed "
             runs = [of for key, of in found.items() if key.startswith(start)]
             used += runs
             row.append(number([of["psnr"] for of in runs]))
-            if method in ("n2v", "n2v2"):
+            if has_posterior:
                 row.append(number([of["posterior psnr"] for of in runs]))
-        rows.append([name, number([noisy["psnr"]]), *row, noisy["method"]])
-    heads = ["", "noisy"]
-    for method in methods:
-        heads.append(_TITLES.get(method, method))
-        if method in ("n2v", "n2v2"):
-            heads.append("its posterior")
+        rows.append([name, *row, noisy["method"]])
+    heads = ["", "noisy", "BM3D, told the noise"]
+    for method, has_posterior in methods.items():
+        heads += [_TITLES[method], *(["its posterior"] if has_posterior else [])]
     return table([*heads, "advice"], rows) + "\n\n" + when(used) if used else ""
 
 

@@ -87,7 +87,7 @@ class BlindSpotMasker:
                 "BlindSpotMasker needs a C-contiguous batch of floats. Received: "
                 f"dtype {batch.dtype}, strides {batch.strides}. Use numpy.ascontiguousarray."
             )
-        spots = stratified_coordinates(batch.shape, self.perc_pix, rng, self.legacy_density)
+        spots = self.coordinates(batch.shape, rng)
         values = self.manipulator(batch, spots, self.neighbourhood, rng)
         if self.hidden is not None:
             hidden = hidden_pixels(batch.shape, spots, self.hidden)
@@ -95,6 +95,10 @@ class BlindSpotMasker:
         # last: a blind spot under the mask of another one keeps its own replacement
         batch[spots] = values
         return spots
+
+    def coordinates(self, batch_shape: Sequence[int], rng: np.random.Generator) -> BlindSpots:
+        """Where blind spots of a batch (B, (Z,) Y, X, C) are."""
+        return stratified_coordinates(batch_shape, self.perc_pix, rng, self.legacy_density)
 
     def _fill(self, batch, hidden, rng):
         if self.structN2V_fill == "neighbours":
