@@ -75,10 +75,10 @@ def extent(truth):
 def blind_spots(method):
     def run(image, seed, minutes):
         X = image.astype(np.float32)[None, ..., None]
-        settings = {"length": 5} if method == "structn2v" else {}
-        check = check_noise(image, "YX")
-        if method == check.method:
-            settings = check.settings
+        settings = {}
+        if method == "structn2v":
+            check = check_noise(image, "YX")
+            settings = check.settings if check.method == method else {"length": 5}
         config = N2VConfig.recommended(X, method, train_seed=seed, **settings)
         model, found = train_for(N2V, config, minutes * 60, X, None)
         results = {"": model.predict(image, "YX"), "tta": model.predict(image, "YX", tta=True)}

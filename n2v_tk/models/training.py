@@ -124,6 +124,12 @@ class Training:
         KeyboardInterrupt, SystemExit
             If interrupted, or ended by SIGTERM. The model then has the weights it would have had
             at the end of the last full epoch, and so have the files.
+
+        Warns
+        -----
+        UserWarning
+            If the training loss ended far above that of the first epoch; says which weights the
+            model has.
         """
         self._take_up(resume)
         images = self._check_training_images(X, "Training images")
