@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import numpy as np
+
 from .graph import exported_network, input_spec, raw_pixels_function
 from .writing import check_target, require, work_folder
 
@@ -38,7 +40,20 @@ def export_onnx(model, path: Path, overwrite: bool = False, opset: int = 17) -> 
     with work_folder(path) as folder:
         temporary = folder / "model.onnx"
         tf2onnx.convert.from_function(
-            function, [input_spec(model)], opset=opset, output_path=str(temporary)
-        )
+            function, [input_spec(model)], opset=opset, output_path=str(temporary),
+            custom_op_handlers={"Erfc": (_erfc, [])},
+        )  # fmt: skip
         os.replace(temporary, path)
     return path
+
+
+def _erfc(graph, node, name, _):
+    """1 - erf, since ONNX has the error function (of GELU), but not its complement."""
+    (source,), shapes, dtypes = node.input, node.output_shapes, node.output_dtypes
+    outputs = list(node.output)
+    graph.remove_node(name)
+    erf = graph.make_node("Erf", [source], shapes=shapes, dtypes=dtypes)
+    one = graph.make_const(f"{name}_one", np.ones((), np.float32))
+    return graph.make_node(
+        "Sub", [one.output[0], erf.output[0]], outputs=outputs, shapes=shapes, dtypes=dtypes
+    )
