@@ -48,7 +48,8 @@ def advise(
     if structure.between is not None:
         correlation[sampled.along] = structure.between
     advice = _advise(structure, correlation)
-    advice.findings[:0] = _level(noise, sampled.planes, structure)
+    shared = advice.method in ("structn2v", "none")
+    advice.findings[:0] = _level(noise, sampled.planes, structure, shared)
     advice.findings += _between_planes(correlation)
     if sampled.along == "T" and _still(sampled):
         advice.findings.append(Finding(
@@ -149,14 +150,18 @@ def _correlated_both_ways(structure, correlation, numbers):
     return Advice("none", {"structN2Vmask": mask.tolist()}, reason, correlation, [finding])
 
 
-def _level(noise, planes, structure):
+def _level(noise, planes, structure, shared):
+    """`shared`: neighbours have part of their noise in common, of which differences tell little."""
     if noise is None:
         return []
     extent = float(np.subtract(*np.percentile(planes, (99.9, 0.1))))
     share = noise.sigma / max(extent, 1e-12)
+    about, note = "about", ""
+    if shared:
+        about, note = "more than", " Neighbours share noise, and differences of theirs hide it."
     text = (
-        f"Noise: standard deviation about {noise.sigma:.3g} grey values, {100 * share:.2g} % of "
-        "the image's range."
+        f"Noise: standard deviation {about} {noise.sigma:.3g} grey values, {100 * share:.2g} % of "
+        f"the image's range.{note}"
     )
     findings = [Finding("level", "note", text)]
     if share < 0.005:

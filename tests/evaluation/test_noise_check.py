@@ -77,6 +77,7 @@ def test_independent_noise(noisy):
     assert abs(check.noise.sigma - 20) < 1
     assert max(map(abs, check.correlation.values())) < 0.03
     assert "alike in dark and bright" in str(check)
+    assert "standard deviation about 2" in str(check)
     assert set(kinds(check)) == {"axes", "level", "signal-dependent", "correlation"}
 
 
@@ -97,6 +98,8 @@ def test_shot_noise(clean):
 def test_lines(clean, axis, length, hidden):
     check = check_noise(along_lines(clean, length, "YX".index(axis)))
     assert check.method == "structn2v"
+    # differences of neighbours show less than there is
+    assert "standard deviation more than" in str(check)
     assert check.settings["axis"] == axis
     assert abs(check.settings["length"] - hidden) <= (2 if length < 11 else 4)
     config = check.config(train_epochs=3)
