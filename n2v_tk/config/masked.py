@@ -17,6 +17,7 @@ _PUBLISHED = {
     "train_patch_shape": (64, 64), "train_batch_size": 64, "train_learning_rate": 1e-4,
     "train_epochs": 500, "train_steps_per_epoch": 400, "train_schedule": "milestones",
     "train_milestones": (150_000,), "train_ema": 0.999, "train_keep": "last",
+    "input_mask": (0.8, 0.9), "local_means": None,
 }  # fmt: skip
 
 
@@ -37,6 +38,8 @@ class MaskedDenoiserConfig(DenoiserConfig):
         Clip noisy training images to the range, as the paper does.
     input_mask : (low, high) or None
         Share of the pixels of an image that are dropped while training, drawn for each image.
+        Predictions drop none, so a network that never saw a whole image makes it too bright: the
+        paper says so of its 0.8 to 0.9, and small networks of short trainings become useless.
     attention_mask : float
         Share of the pixels of each window that attention does without while training.
     attention_mask_at_test : bool
@@ -44,6 +47,10 @@ class MaskedDenoiserConfig(DenoiserConfig):
         of `MaskedDenoiser.predict`.
     mask_value : float
         What dropped pixels become, where images are 0 to 1.
+    local_means : float or None
+        Standard deviation, in pixels, of the Gaussian window in which results have the mean of the
+        noisy image; None leaves results as the network made them, as the paper does. For noise
+        that has a mean of its own, None.
     net_width, net_heads : int
         Features of a pixel, and heads of the attention.
     net_depths : tuple of int
@@ -81,10 +88,11 @@ class MaskedDenoiserConfig(DenoiserConfig):
     value_range: tuple[float, float] = (0.0, 1.0)
     noise_sigma: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
     clip_noise: bool = True
-    input_mask: tuple[float, float] | None = (0.8, 0.9)
+    input_mask: tuple[float, float] | None = (0.0, 0.9)
     attention_mask: Annotated[float, Field(ge=0, lt=1)] = 0.75
     attention_mask_at_test: bool = False
     mask_value: Annotated[float, Field(allow_inf_nan=False)] = -0.1
+    local_means: Annotated[Positive, Field(ge=0.5, le=10)] | None = 6.0
     net_width: Count = 60
     net_heads: Count = 6
     net_depths: tuple[Count, ...] = (6, 6, 6, 6)
@@ -123,13 +131,14 @@ class MaskedDenoiserConfig(DenoiserConfig):
 
     @classmethod
     def published(cls, X=None, **settings) -> MaskedDenoiserConfig:
-        """Settings of the paper's training: 200,000 steps on batches of 64."""
+        """Settings of the paper: its masks, and 200,000 steps on batches of 64."""
         return cls(X, **{**_PUBLISHED, **settings})
 
     @classmethod
     def unmasked(cls, X=None, **settings) -> MaskedDenoiserConfig:
         """The same without masks: the baseline that masked training is compared with."""
-        return cls(X, **{"input_mask": None, "attention_mask": 0.0, **settings})
+        without = {"input_mask": None, "attention_mask": 0.0, "local_means": None}
+        return cls(X, **{**without, **settings})
 
     @property
     def patch_shape(self) -> tuple[int, int]:

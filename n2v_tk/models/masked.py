@@ -65,7 +65,7 @@ class MaskedDenoiser(Denoiser):
             c.n_channel_in, c.net_width, c.net_depths, c.net_heads, c.net_window,
             stochastic_depth=c.net_stochastic_depth, means=means, input_mask=c.input_mask,
             attention_mask=c.attention_mask, attention_mask_at_test=c.attention_mask_at_test,
-            mask_value=c.mask_value, seed=c.train_seed,
+            mask_value=c.mask_value, local_means=c.local_means, seed=c.train_seed,
         )  # fmt: skip
 
     @property

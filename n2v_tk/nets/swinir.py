@@ -8,6 +8,7 @@ import keras
 import numpy as np
 from keras import initializers, layers
 
+from ..layers.local_means import LocalMeans
 from ..layers.window_attention import AddConstant, PixelMask, TokenMask, WindowAttention
 
 # of the published network: RGB in [0, 1]
@@ -28,6 +29,7 @@ def build_swinir(
     attention_mask: float = 0.75,
     attention_mask_at_test: bool = False,
     mask_value: float = -0.1,
+    local_means: float | None = None,
     seed: int | None = None,
 ) -> keras.Model:
     """Network of masked training, a small SwinIR without its global skip connections.
@@ -61,6 +63,9 @@ def build_swinir(
         Also when not training, as the published code does; results are then random.
     mask_value : float
         Of dropped pixels.
+    local_means : float, optional
+        Standard deviation in pixels of the window in which results have the mean of the image;
+        see `n2v_tk.layers.local_means.LocalMeans`.
     seed : int, optional
         Of masks and stochastic depth.
 
@@ -119,6 +124,8 @@ def build_swinir(
         x
     )
     output = AddConstant(means, name="head_with_mean")(x)
+    if local_means is not None:
+        output = LocalMeans(local_means, name="local_means")([image, output])
     return keras.Model(image, output, name="swinir")
 
 

@@ -490,7 +490,7 @@ def test_masked(run, noisy, tmp_path, monkeypatch):
     code, text = run("train", noisy, "-o", tmp_path / "m", "--method", "masked", *small)
     assert code == 0, text
     shown = run("info", tmp_path / "m")[1]
-    assert "masked training, 2D, 80 to 90 % of the pixels and 75 % of the tokens hidden" in shown
+    assert "masked training, 2D, 0 to 90 % of the pixels and 75 % of the tokens hidden" in shown
     assert "transformer, 2 layers, 12 features" in shown
     code, text = run("predict", noisy, "-m", tmp_path / "m", "-o", tmp_path / "out.tif")
     assert code == 0, text

@@ -71,6 +71,20 @@ def test_the_published_way_of_testing(model, rng):
     assert many[0].dtype == np.float32
 
 
+def test_brightness_is_that_of_the_image(clean):
+    """Even if the network makes everything too bright."""
+    image = clean[0, ..., 0]
+    means = {}
+    for local_means in (6.0, None):
+        config = MaskedDenoiserConfig(clean, **TINY, local_means=local_means)
+        model = MaskedDenoiser(config, basedir=None)
+        head = model.keras_model.get_layer("head")
+        head.bias.assign(head.bias + 0.4)
+        means[local_means] = model.predict(image, "YX").mean()
+    assert abs(means[6.0] - image.mean()) < 2
+    assert abs(means[None] - image.mean()) > 80
+
+
 def test_saved_and_opened(model, tmp_path, rng):
     image = rng.uniform(0, 255, (16, 20))
     for path in (tmp_path / "folder", tmp_path / "file.keras"):
@@ -93,6 +107,17 @@ def test_exports_to_a_saved_model(model, tmp_path, rng):
     np.testing.assert_allclose(result.numpy()[0, ..., 0], wanted, atol=1e-2)
 
 
+def test_exports_to_onnx(model, tmp_path, rng):
+    """Whose operators lack one that TensorFlow's GELU is made of."""
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(str(model.export("onnx", tmp_path / "model.onnx")))
+    image = rng.uniform(0, 255, (1, 16, 20, 1)).astype("f4")
+    (result,) = session.run(None, {"input": image})
+    wanted = model.predict(image[0, ..., 0], "YX")
+    np.testing.assert_allclose(result[0, ..., 0], wanted, atol=1e-2)
+
+
 def test_tiles_hardly_show(model, rng):
     """What lies farther than the overlap hardly counts."""
     image = rng.uniform(0, 255, (200, 40))
@@ -105,8 +130,10 @@ def test_published_settings():
     config = MaskedDenoiserConfig.published()
     assert config.training_steps == 200_000
     assert (config.train_batch_size, config.train_ema) == (64, 0.999)
+    assert (config.input_mask, config.local_means) == ((0.8, 0.9), None)
     baseline = MaskedDenoiserConfig.unmasked()
     assert (baseline.input_mask, baseline.attention_mask) == (None, 0)
+    assert baseline.local_means is None
 
 
 def test_learning_rate_halves_at_milestones(clean):
@@ -121,6 +148,7 @@ def test_learning_rate_halves_at_milestones(clean):
     ({"net_width": 10, "net_heads": 3}, ConfigError, "divisible by net_heads=3"),
     ({"train_patch_shape": (18, 16)}, ConfigError, "divisible by net_window=4"),
     ({"input_mask": (0.9, 0.8)}, ConfigError, "input_mask must be"),
+    ({"local_means": 0.0}, ConfigError, "local_means"),
     ({"value_range": (1, 0)}, ConfigError, "value_range must be"),
     ({"train_schedule": "milestones", "train_milestones": (4, 2)}, ConfigError, "must rise"),
     ({"train_patch_shape": (64, 64)}, ImageError, "64"),
