@@ -34,12 +34,6 @@ HQSSL_RECIPE = {
     "net_width": 16, "train_patch_shape": (96, 96), "train_batch_size": 2,
     "train_learning_rate": 1e-3,
 }  # fmt: skip
-# as Noise2Void has them
-PAIRS_RECIPE = {
-    "network": "unet", "unet_kern_size": 3, "batch_norm": False, "train_patch_shape": (64, 64),
-    "train_batch_size": 4, "train_learning_rate": 2e-3, "train_schedule": "ramps",
-    "train_ramps": (0.05, 0.3),
-}  # fmt: skip
 # one image at a time: of these every so many, by their number
 DIP_EVERY = 17
 PEERS = {"n2v 0.3.3": "n2v", "CAREamics": "careamics"}
@@ -110,7 +104,7 @@ def hqssl(known):
 def pairs(name):
     def run(task, args, seed):
         target = getattr(task, name)()
-        config = N2NConfig(task.train, train_seed=seed, **PAIRS_RECIPE)
+        config = N2NConfig.recommended(task.train, train_seed=seed)
         return trained(task, args, N2N, config, task.train, target, outputs=plain)
 
     return run

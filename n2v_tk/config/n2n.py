@@ -15,6 +15,17 @@ from .unet import UNetConfig
 
 # the paper's network pools five times by two
 _PAPER_DIVISOR = 32
+# held-out images of Train400 told the planes' (`python -m benchmarks quality bsd68` has what they
+# reach); a network that pools five times looks far, so its patches are large and few
+_RECOMMENDED = {
+    "network": "unet", "train_learning_rate": 2e-3, "train_ramps": (0.05, 0.3), "train_epochs": 20,
+    "train_steps_per_epoch": 400,
+}  # fmt: skip
+_RECOMMENDED_3D = {"train_learning_rate": 1e-3, "train_steps_per_epoch": 40}
+_RECOMMENDED_PAPER = {
+    "train_learning_rate": 1e-3, "train_epochs": 20, "train_steps_per_epoch": 100,
+    "train_batch_size": 2,
+}  # fmt: skip
 
 
 class N2NConfig(UNetConfig):
@@ -26,8 +37,8 @@ class N2NConfig(UNetConfig):
         Noisy images, or clean ones to which training adds noise; their mean and standard
         deviation normalise images and targets alike.
     network : {'n2n', 'unet'}
-        The paper's, in 2D, or the U-Net of N2V as the `unet_` settings say. Default: the paper's
-        in 2D.
+        The paper's, in 2D, or the U-Net of N2V as the `unet_` settings say, which learns faster;
+        see `recommended`. Default: the paper's in 2D.
     net_width : int
         Filters of the paper's encoder (48).
     train_loss : {'mse', 'mae', 'l0', 'hdr', 'masked_mse'}
@@ -64,7 +75,6 @@ class N2NConfig(UNetConfig):
     train_patch_shape: tuple[Count, ...] = (256, 256)
 
     normalization: Literal["dataset", "none"] = "dataset"
-    batch_norm: bool = True
     unet_kern_size: Count = 3
     train_batch_size: Count = 4
     train_learning_rate: Positive = 3e-4
@@ -79,7 +89,7 @@ class N2NConfig(UNetConfig):
 
     def __init__(self, X=None, **settings):
         images = None if X is None else image_list(X)
-        n_dim = settings.get("n_dim", 2) if not images else images[0].ndim - 2
+        n_dim = _dimensions(images, settings)
         if n_dim == 3:
             settings = {"network": "unet", "train_patch_shape": (16, 64, 64)} | settings
         if images and all(image.ndim == n_dim + 2 for image in images):
@@ -90,6 +100,44 @@ class N2NConfig(UNetConfig):
                     divisor = 2 ** settings.get("unet_n_depth", 2)
                 settings["train_patch_shape"] = _patch_for(images, default, divisor)
         super().__init__(images, **settings)
+
+    @classmethod
+    def recommended(cls, X=None, **settings) -> N2NConfig:
+        """Settings that learn fast: the U-Net and the schedule of `N2VConfig.recommended`.
+
+        `n2v_tk.denoise` and the commands take these. Patches are 64 x 64, or 16 x 64 x 64, or what
+        the images allow. With ``network="n2n"`` settings for the paper's network.
+
+        Parameters
+        ----------
+        X : ndarray (S, (Z,) Y, X, C) or sequence of such, optional
+            Training images.
+        **settings
+            In place of these.
+
+        Raises
+        ------
+        ImageError
+            If an image is smaller than the network can take.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> X = np.random.default_rng(0).normal(size=(1, 50, 200, 1))
+        >>> N2NConfig.recommended(X).train_patch_shape
+        (48, 64)
+        """
+        if settings.get("network") == "n2n":
+            return cls(X, **{**_RECOMMENDED_PAPER, **settings})
+        images = None if X is None else image_list(X)
+        n_dim = _dimensions(images, settings)
+        chosen = {**_RECOMMENDED, **(_RECOMMENDED_3D if n_dim == 3 else {})}
+        if "train_patch_shape" not in settings:
+            patch = (16, 64, 64)[-n_dim:]
+            if images and all(image.ndim == n_dim + 2 for image in images):
+                patch = _patch_for(images, patch, 2 ** settings.get("unet_n_depth", 2))
+            chosen["train_patch_shape"] = patch
+        return cls(images, **{**chosen, **settings})
 
     @property
     def divisor(self) -> int:
@@ -131,6 +179,10 @@ class N2NConfig(UNetConfig):
                 f"Received: normalization={self.normalization!r}. Set normalization='none'."
             )
         return self
+
+
+def _dimensions(images, settings):
+    return images[0].ndim - 2 if images else settings.get("n_dim", 2)
 
 
 def _patch_for(images, wanted, divisor):

@@ -28,13 +28,6 @@ from .loading import class_of
 from .n2v import N2V
 from .predicting import as_image
 
-METHODS = {
-    **{name: partial(N2VConfig.recommended, method=name) for name in ("n2v", "n2v2", "structn2v")},
-    "hqssl": HQSSLConfig,
-    "n2n": N2NConfig,
-    "masked": MaskedDenoiserConfig,
-}
-
 # Planes fewer than these are denoised one by one: a 3D network needs depth to see anything.
 LEAST_PLANES = 8
 
@@ -46,20 +39,19 @@ _KEPT = (
     "n2v_neighborhood_radius", "normalization", "probabilistic", "single_net_per_channel",
     "skip_skipone", "structN2Vmask", "train_keep", "train_loss",
 )  # fmt: skip
-# of networks that pool five times: they look far, so the config makes patches large, and of those
-# a step has few
-_RECIPE_LARGE = {
-    "train_learning_rate": 1e-3,
-    "train_epochs": 20,
-    "train_steps_per_epoch": 100,
-    "train_batch_size": 2,
-}
-_RECIPE_MASKED = {
-    "train_learning_rate": 3e-4,
-    "train_epochs": 20,
-    "train_steps_per_epoch": 100,
-    "train_batch_size": 8,
-}
+METHODS = {
+    **{name: partial(N2VConfig.recommended, method=name) for name in ("n2v", "n2v2", "structn2v")},
+    # pools five times and looks far, so the config makes patches large, and of those a step has few
+    "hqssl": partial(
+        HQSSLConfig, train_learning_rate=1e-3, train_epochs=20, train_steps_per_epoch=100,
+        train_batch_size=2,
+    ),
+    "n2n": N2NConfig.recommended,
+    "masked": partial(
+        MaskedDenoiserConfig, train_learning_rate=3e-4, train_epochs=20, train_steps_per_epoch=100,
+        train_batch_size=8,
+    ),
+}  # fmt: skip
 
 
 def denoise(
@@ -176,12 +168,9 @@ def make_config(
     if method not in METHODS:
         raise ConfigError(f"method must be one of {', '.join(METHODS)}. Received: {method!r}.")
     images = as_image_list(images)
-    if method in ("hqssl", "n2n"):
-        return METHODS[method](images, **{**_RECIPE_LARGE, **settings})
-    if method == "masked":
-        return MaskedDenoiserConfig(images, **{**_RECIPE_MASKED, **settings})
     config = METHODS[method](images, **settings)
-    check_patch_fits(images, config.n2v_patch_shape, 2**config.unet_n_depth)
+    if isinstance(config, N2VConfig):
+        check_patch_fits(images, config.n2v_patch_shape, 2**config.unet_n_depth)
     return config
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from n2v_tk.config import N2VConfig
+from n2v_tk.config import N2NConfig, N2VConfig
 from n2v_tk.errors import ImageError
 
 
@@ -50,3 +50,31 @@ def test_patches_fit_the_smallest_image_and_the_network(rng):
     assert N2VConfig.recommended(volume).n2v_patch_shape == (8, 64, 64)
     with pytest.raises(ImageError, match="at least 16 pixels"):
         N2VConfig.recommended(volume, unet_n_depth=4)
+
+
+def test_noise2noise_has_the_network_of_noise2void(X, rng):
+    ours, theirs = N2NConfig.recommended(X), N2VConfig.recommended(X)
+    for name in (
+        "unet_kern_size", "unet_n_first", "batch_norm", "train_schedule", "train_ramps",
+        "train_learning_rate", "train_batch_size", "train_epochs", "train_steps_per_epoch",
+    ):  # fmt: skip
+        assert getattr(ours, name) == getattr(theirs, name), name
+    assert ours.network == "unet"
+    assert ours.train_patch_shape == theirs.n2v_patch_shape
+    volume = rng.normal(50, 5, (1, 14, 100, 50, 1))
+    assert N2NConfig.recommended(volume).train_patch_shape == (12, 64, 48)
+    # batches are small: four patches
+    assert not N2NConfig.recommended(volume).batch_norm
+    assert not N2NConfig(volume).batch_norm
+    deep = N2NConfig.recommended(volume, unet_n_depth=1)
+    assert deep.train_patch_shape == (14, 64, 50)
+    assert N2NConfig.recommended().train_patch_shape == (64, 64)
+    assert N2NConfig.recommended(n_dim=3).train_patch_shape == (16, 64, 64)
+    chosen = N2NConfig.recommended(X, network="n2n", train_epochs=7)
+    assert (chosen.network, chosen.train_epochs, chosen.train_batch_size) == ("n2n", 7, 2)
+    assert N2NConfig.recommended(X, train_patch_shape=(32, 32)).train_patch_shape == (32, 32)
+
+
+def test_images_too_small_for_noise2noise(rng):
+    with pytest.raises(ImageError, match="at least 4 pixels"):
+        N2NConfig.recommended(rng.normal(size=(1, 3, 64, 1)))
