@@ -140,6 +140,21 @@ def recipe(minutes):
     return table(heads, rows) + "\n\n" + when(used)
 
 
+def volume(minutes):
+    """PSNR of a volume by change."""
+    changes = by_change("volume", minutes)
+    rows = [
+        [
+            name, *(number([of.get(k) for of in runs.values()]) for k in ("psnr", "posterior")),
+            len(runs), round(statistics.mean(of["steps"] for of in runs.values())),
+        ]
+        for name, runs in changes.items()
+    ]  # fmt: skip
+    used = [of for runs in changes.values() for of in runs.values()]
+    heads = ["change", "PSNR", "posterior", "seeds", "steps"]
+    return table(heads, rows) + "\n\n" + when(used) if used else ""
+
+
 def brightness(steps):
     """How far the means of regions are from those of the truth, by change."""
     changes = by_change("brightness", steps)

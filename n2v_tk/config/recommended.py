@@ -29,16 +29,14 @@ RECOMMENDED_N2V = {
     "n2v_neighborhood_radius": 1,
     "n2v_mean_weight": 1.0,
 }
-_WITH_BATCH_NORM = {
-    "batch_norm": True,
-    "train_schedule": "cosine",
-    "train_learning_rate": 1e-3,
-}
-RECOMMENDED_3D = {**_WITH_BATCH_NORM, "train_batch_size": 4, "train_steps_per_epoch": 40}
+# `python -m benchmarks quality volume` compares with their neighbours
+RECOMMENDED_3D = {"train_batch_size": 4, "train_steps_per_epoch": 40}
 # every blind spot hides a whole line; without batch normalisation short trainings may end in a
 # constant
 RECOMMENDED_STRUCT = {
-    **_WITH_BATCH_NORM,
+    "batch_norm": True,
+    "train_schedule": "cosine",
+    "train_learning_rate": 1e-3,
     "train_batch_size": 16,
     "train_steps_per_epoch": 100,
     "n2v_perc_pix": 1.0,
@@ -66,7 +64,7 @@ def recommended_settings(X, method: str, depth: int, settings: dict) -> dict:
     loss = settings.get("train_loss", "laplace" if settings.get("probabilistic") else "mse")
     struct = method == "structn2v" or settings.get("structN2Vmask") is not None
     near = (
-        (method, n_dim, struct) == ("n2v", 2, False)
+        (method, struct) == ("n2v", False)
         and settings.get("n2v_manipulator", "mean") == "mean"
         # the weight for means is that of a squared error
         and loss == "mse"

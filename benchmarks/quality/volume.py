@@ -1,0 +1,90 @@
+"""Which settings of Noise2Void and Noise2Noise suit a volume: one change at a time.
+
+    python -m benchmarks quality volume DATA [--changes NAME ...] [--seeds 0] [--minutes 2]
+        [--json FOLDER]
+
+DATA/real holds neubias_drosophila_envelope_zyx.tif, a confocal volume (14, 224, 305). Smoothed with
+a Gaussian of one pixel and scaled to 0 to 255 it is the truth; with normal noise of sigma 25 it is
+all that Noise2Void sees, and Noise2Noise sees it with other noise too. Time is that of the
+processor by cores, compilation included.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import tifffile
+from scipy.ndimage import gaussian_filter
+
+from n2v_tk import N2N, N2V, N2NConfig, N2VConfig, psnr
+
+from ..common import arguments
+from .images import with_normal_noise
+from .timed import Figures, train_for
+
+_MEAN = {"n2v_manipulator": "mean", "n2v_neighborhood_radius": 1, "n2v_mean_weight": 1.0}
+_UNIFORM = {
+    "n2v_manipulator": "uniform_withCP", "n2v_neighborhood_radius": 5, "n2v_mean_weight": 0.0,
+}  # fmt: skip
+_PLAIN = {
+    "batch_norm": False, "train_learning_rate": 2e-3, "train_schedule": "ramps",
+    "train_ramps": (0.05, 0.3),
+}  # fmt: skip
+_NORMALISED = {"batch_norm": True, "train_learning_rate": 1e-3, "train_schedule": "cosine"}
+# settings by name; 'method' is that of Noise2Void, 'n2n' another
+CHANGES = {
+    "recommended": {},
+    "uniform": _PLAIN | _UNIFORM,
+    "uniform, batch norm": _NORMALISED | _UNIFORM,
+    "mean": _PLAIN | _MEAN,
+    "mean, batch norm": _NORMALISED | _MEAN,
+    "mean, rate 1e-3": _PLAIN | _MEAN | {"train_learning_rate": 1e-3},
+    "N2V2": _PLAIN | {"method": "n2v2"},
+    "N2V2, batch norm": _NORMALISED | {"method": "n2v2"},
+    "Noise2Noise": {"method": "n2n"},
+    "Noise2Noise, batch norm": {"method": "n2n", "batch_norm": True},
+}
+
+
+def volume(data):
+    """Truth and two noisy ones, (Z, Y, X)."""
+    found = tifffile.imread(data / "real" / "neubias_drosophila_envelope_zyx.tif")
+    smooth = gaussian_filter(found.astype(np.float32), 1.0)
+    low, high = smooth.min(), np.percentile(smooth, 99.9)
+    truth = (smooth - low) / (high - low) * np.float32(255)
+    return truth, *with_normal_noise([truth, truth], 14)
+
+
+def run(data, change, seed, minutes):
+    truth, noisy, again = volume(data)
+    X, Y = noisy[None, ..., None], again[None, ..., None]
+    settings = {"method": "n2v", "train_seed": seed, **change}
+    if settings["method"] == "n2n":
+        del settings["method"]
+        model, found = train_for(N2N, N2NConfig.recommended(X, **settings), minutes * 60, X, Y)
+    else:
+        model, found = train_for(N2V, N2VConfig.recommended(X, **settings), minutes * 60, X, None)
+        posterior = model.predict(noisy, "ZYX", output="posterior")
+        found["posterior"] = psnr(truth, posterior, 255.0)
+    found["psnr"] = psnr(truth, model.predict(noisy, "ZYX"), 255.0)
+    return found
+
+
+def main():
+    parser = arguments(__doc__)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--changes", nargs="*", default=list(CHANGES), choices=CHANGES)
+    parser.add_argument("--seeds", type=int, nargs="*", default=[0])
+    parser.add_argument("--minutes", type=float, default=2.0)
+    args = parser.parse_args()
+    changes = {name: CHANGES[name] for name in args.changes}
+    found = Figures(args.json).compare(
+        changes, args.seeds, f"{args.minutes:g} min",
+        lambda change, seed: run(args.data, change, seed, args.minutes),
+    )  # fmt: skip
+    for name, seed, of in found:
+        shown = {kind: of.get(kind) for kind in ("psnr", "posterior", "steps")}
+        print(name, seed, shown, flush=True)
+
+
+if __name__ == "__main__":
+    main()
