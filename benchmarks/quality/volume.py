@@ -21,7 +21,6 @@ from ..common import arguments
 from .images import with_normal_noise
 from .timed import Figures, train_for
 
-_MEAN = {"n2v_manipulator": "mean", "n2v_neighborhood_radius": 1, "n2v_mean_weight": 1.0}
 _UNIFORM = {
     "n2v_manipulator": "uniform_withCP", "n2v_neighborhood_radius": 5, "n2v_mean_weight": 0.0,
 }  # fmt: skip
@@ -35,9 +34,8 @@ CHANGES = {
     "recommended": {},
     "uniform": _PLAIN | _UNIFORM,
     "uniform, batch norm": _NORMALISED | _UNIFORM,
-    "mean": _PLAIN | _MEAN,
-    "mean, batch norm": _NORMALISED | _MEAN,
-    "mean, rate 1e-3": _PLAIN | _MEAN | {"train_learning_rate": 1e-3},
+    "batch norm": _NORMALISED,
+    "rate 1e-3": {"train_learning_rate": 1e-3},
     "N2V2": _PLAIN | {"method": "n2v2"},
     "N2V2, batch norm": _NORMALISED | {"method": "n2v2"},
     "Noise2Noise": {"method": "n2n"},

@@ -65,18 +65,14 @@ def advise(
     return advice
 
 
-def with_medians(advice: Advice, volume: bool, hot: bool) -> Advice:
-    """N2V2 in place of Noise2Void where what replaces hidden pixels should be a median.
+def with_medians(advice: Advice) -> Advice:
+    """For hot pixels: N2V2 in place of Noise2Void, since its medians leave them out.
 
-    `N2VConfig.recommended` replaces by the mean of the nearest pixels in planes, which takes in hot
-    pixels, and by a pixel of the window in volumes, which may leave a checkerboard.
+    `N2VConfig.recommended` replaces hidden pixels by the mean of the nearest, which takes them in.
     """
-    if advice.method == "n2v" and hot:
+    if advice.method == "n2v":
         advice.method = "n2v2"
         advice.reason += " Its medians leave out hot pixels."
-    elif advice.method == "n2v" and volume:
-        advice.method = "n2v2"
-        advice.reason += " In volumes it leaves less of a checkerboard than Noise2Void."
     return advice
 
 

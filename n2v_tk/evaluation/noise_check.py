@@ -164,7 +164,6 @@ def check_noise(image: np.ndarray, axes: str | None = None) -> NoiseCheck:
     >>> check.method, bool(abs(check.correlation["X"]) < 0.05), round(check.noise.sigma)
     ('n2v', True, 10)
     """
-    from ..models.one_call import choose_n_dim
     from ..plot.picture import guess_axes
 
     image = image if hasattr(image, "ndim") else np.asarray(image)
@@ -177,8 +176,8 @@ def check_noise(image: np.ndarray, axes: str | None = None) -> NoiseCheck:
     noise = noise_if_enough(planes)
     advice: Advice = advise(structure, noise, sampled)
     faults = look_for_faults(planes, noise, structure, image.dtype)
-    volume = choose_n_dim([(image.shape, axes)]) == 3
-    advice = with_medians(advice, volume, any(fault.kind == "hot pixels" for fault in faults))
+    if any(fault.kind == "hot pixels" for fault in faults):
+        advice = with_medians(advice)
     findings = [
         say_axes(image, axes, guessed),
         *look_for_size(image.shape, axes),
