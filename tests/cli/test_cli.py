@@ -1,12 +1,14 @@
 import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tifffile
 
+from n2v_tk.config.masked import MaskedDenoiserConfig
 from n2v_tk.io import Image, read_image, write_image
 
 QUICK = ["--epochs", "1", "--steps", "2", "--seed", "0", "--device", "cpu"]
@@ -485,7 +487,7 @@ def test_masked(run, noisy, tmp_path, monkeypatch):
     from n2v_tk.models import one_call
 
     tiny = {"net_depths": (2,), "net_width": 12, "train_batch_size": 2}
-    monkeypatch.setattr(one_call, "_RECIPE_MASKED", tiny)
+    monkeypatch.setitem(one_call.METHODS, "masked", partial(MaskedDenoiserConfig, **tiny))
     small = ["--patch", "16,16", "--epochs", "1", "--steps", "1", "--seed", "0"]
     code, text = run("train", noisy, "-o", tmp_path / "m", "--method", "masked", *small)
     assert code == 0, text
