@@ -301,7 +301,7 @@ def test_it_shows_itself(noisy):
         ("real/w2s_dev.tif", "SCYX", "n2v", {}),
         ("real/sima_2p_linecorr_tyx.tif", "TYX", "structn2v", {"axis": "X", "length": 3}),
         ("real/cellmigration_lowhigh_u16.tif", "YX", "n2v", {}),
-        ("real/neubias_chromosomes_zyx.tif", "ZYX", "n2v2", {}),
+        ("real/neubias_chromosomes_zyx.tif", "ZYX", "n2v", {}),
         ("real/neubias_drosophila_envelope_zyx.tif", "ZYX", "structn2v", None),
         ("colour/cc_5dmark3_iso3200_1_real.png", "YXC", "structn2v", None),
         ("colour/cc_d800_iso6400_1_real.png", "YXC", "structn2v", None),
