@@ -12,17 +12,14 @@ are added that all fields have the noise of one camera. Time is that of the proc
 compilation included: other work on the machine does not count.
 """
 
-from pathlib import Path
-
 import numpy as np
 import tifffile
 
 from n2v_tk import HQSSL, N2V, HQSSLConfig, N2VConfig, estimate_noise, psnr
 
-from ..common import arguments
 from .real import HQSSL_RECIPE, aligned, extent
 from .recipe import CHANGES
-from .timed import Figures, train_for
+from .timed import compare_in_time, train_for
 
 
 def load(data):
@@ -81,21 +78,9 @@ def run(data, method, seed, minutes):
 
 
 def main():
-    parser = arguments(__doc__)
-    parser.add_argument("data", type=Path)
-    parser.add_argument("--methods", nargs="*", default=list(METHODS), choices=METHODS)
-    parser.add_argument("--seeds", type=int, nargs="*", default=[0])
-    parser.add_argument("--minutes", type=float, default=20.0)
-    args = parser.parse_args()
-    figures = Figures(args.json)
-    changes = {name: name for name in args.methods}
-    found = figures.compare(
-        changes, args.seeds, f"{args.minutes:g} min",
-        lambda method, seed: run(args.data, method, seed, args.minutes),
-    )  # fmt: skip
-    for name, seed, of in found:
-        kinds = ("noisy", "prior", "prior tta", "posterior", "steps", "weights")
-        print(name, seed, {kind: of.get(kind) for kind in kinds}, flush=True)
+    shown = ("noisy", "prior", "prior tta", "posterior", "steps", "weights")
+    methods = {name: name for name in METHODS}
+    compare_in_time(__doc__, run, methods, 20.0, shown, option="methods")
 
 
 if __name__ == "__main__":

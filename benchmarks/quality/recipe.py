@@ -9,16 +9,13 @@ from `N2VConfig.recommended`. Time is that of the processor by cores, compilatio
 work on the machine does not count.
 """
 
-from pathlib import Path
-
 import numpy as np
 
 from n2v_tk import N2V, N2VConfig
 from n2v_tk.masking.masker import BlindSpotMasker
 
-from ..common import arguments
 from .images import HELD_OUT, noisy_grey, score
-from .timed import Figures, train_for
+from .timed import compare_in_time, train_for
 
 # what hides pixels in n2v
 _UNIFORM = {
@@ -122,20 +119,8 @@ def blind(model, image, side=5):
 
 
 def main():
-    parser = arguments(__doc__)
-    parser.add_argument("data", type=Path)
-    parser.add_argument("--changes", nargs="*", default=list(CHANGES))
-    parser.add_argument("--seeds", type=int, nargs="*", default=[0, 1, 2])
-    parser.add_argument("--minutes", type=float, default=2.0)
-    args = parser.parse_args()
-    changes = {name: CHANGES[name] for name in args.changes}
-    found = Figures(args.json).compare(
-        changes, args.seeds, f"{args.minutes:g} min",
-        lambda change, seed: run(args.data, change, seed, args.minutes),
-    )  # fmt: skip
-    for name, seed, of in found:
-        kinds = ("psnr", "ssim", "tta", "posterior", "steps")
-        print(name, seed, {kind: of.get(kind) for kind in kinds}, flush=True)
+    shown = ("psnr", "ssim", "tta", "posterior", "steps")
+    compare_in_time(__doc__, run, CHANGES, 2.0, shown, seeds=(0, 1, 2))
 
 
 if __name__ == "__main__":

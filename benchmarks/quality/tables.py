@@ -119,40 +119,32 @@ def by_change(name, effort):
     return changes
 
 
-def recipe(minutes):
+def recipe(minutes, name="recipe"):
     """Every change beside the recommended settings."""
-    changes = by_change("recipe", minutes)
+    changes = by_change(name, minutes)
     base = changes.get("recommended")
     if base is None:
         return ""
-    rows = []
-    for name, runs in changes.items():
-        differences = [runs[s]["psnr"] - base[s]["psnr"] for s in runs if s in base]
-        signed = "" if name == "recommended" else f"{statistics.mean(differences):+.2f}"
-        columns = [
-            number([of.get(k) for of in runs.values()]) for k in ("psnr", "tta", "posterior")
-        ]
-        steps = round(statistics.mean(of["steps"] for of in runs.values()))
-        rows.append([name, columns[0], signed, *columns[1:], len(runs), steps])
-    rows.sort(key=lambda row: (row[0] != "recommended", -float(row[2] or 0)))
-    heads = ["change", "PSNR", "difference", "8 turns", "posterior", "seeds", "steps"]
     used = [of for runs in changes.values() for of in runs.values()]
+    kinds = {"8 turns": "tta", "posterior": "posterior"}
+    kinds = {title: kind for title, kind in kinds.items() if any(kind in of for of in used)}
+    rows = []
+    for change, runs in changes.items():
+        differences = [runs[s]["psnr"] - base[s]["psnr"] for s in runs if s in base]
+        signed = "" if change == "recommended" else f"{statistics.mean(differences):+.2f}"
+        plain, *others = (
+            number([of.get(kind) for of in runs.values()]) for kind in ("psnr", *kinds.values())
+        )
+        steps = round(statistics.mean(of["steps"] for of in runs.values()))
+        rows.append([change, plain, signed, *others, len(runs), steps])
+    rows.sort(key=lambda row: (row[0] != "recommended", -float(row[2] or 0)))
+    heads = ["change", "PSNR", "difference", *kinds, "seeds", "steps"]
     return table(heads, rows) + "\n\n" + when(used)
 
 
 def volume(minutes):
-    """PSNR of a volume by change."""
-    changes = by_change("volume", minutes)
-    rows = [
-        [
-            name, *(number([of.get(k) for of in runs.values()]) for k in ("psnr", "posterior")),
-            len(runs), round(statistics.mean(of["steps"] for of in runs.values())),
-        ]
-        for name, runs in changes.items()
-    ]  # fmt: skip
-    used = [of for runs in changes.values() for of in runs.values()]
-    heads = ["change", "PSNR", "posterior", "seeds", "steps"]
-    return table(heads, rows) + "\n\n" + when(used) if used else ""
+    """The same of a volume."""
+    return recipe(minutes, "volume")
 
 
 def brightness(steps):

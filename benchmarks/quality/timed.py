@@ -4,13 +4,14 @@ import json
 import os
 import time
 from functools import partial
+from pathlib import Path
 
 import keras
 import numpy as np
 
 from n2v_tk.training.callbacks import CosineSchedule, RampSchedule
 
-from ..common import machine, versions
+from ..common import arguments, machine, versions
 
 
 def processor_seconds():
@@ -74,6 +75,26 @@ def train_for(model_class, config, seconds, *data, folder=None, clock=processor_
     model.train(*data, epochs=100_000, verbose=0, **options)
     weights = sum(int(np.prod(v.shape)) for v in model.keras_model.trainable_variables)
     return model, {"steps": budget.steps, "seconds": budget.spent, "weights": weights}
+
+
+def compare_in_time(description, run, cases, minutes, shown, option="changes", seeds=(0,)):
+    """Command line of a benchmark that measures cases by name for equal time, with seeds.
+
+    ``run(data, case, seed, minutes)`` gives the figures; `shown` are those that are printed, and
+    `option` names the cases that are wanted.
+    """
+    parser = arguments(description)
+    parser.add_argument("data", type=Path)
+    parser.add_argument(f"--{option}", nargs="*", dest="names", default=list(cases), choices=cases)
+    parser.add_argument("--seeds", type=int, nargs="*", default=list(seeds))
+    parser.add_argument("--minutes", type=float, default=minutes)
+    args = parser.parse_args()
+    found = Figures(args.json).compare(
+        {name: cases[name] for name in args.names}, args.seeds, f"{args.minutes:g} min",
+        lambda case, seed: run(args.data, case, seed, args.minutes),
+    )  # fmt: skip
+    for name, seed, of in found:
+        print(name, seed, {kind: of.get(kind) for kind in shown}, flush=True)
 
 
 class Figures:

@@ -9,34 +9,26 @@ all that Noise2Void sees, and Noise2Noise sees it with other noise too. Time is 
 processor by cores, compilation included.
 """
 
-from pathlib import Path
-
 import numpy as np
 import tifffile
 from scipy.ndimage import gaussian_filter
 
 from n2v_tk import N2N, N2V, N2NConfig, N2VConfig, psnr
 
-from ..common import arguments
+from . import recipe
 from .images import with_normal_noise
-from .timed import Figures, train_for
+from .timed import compare_in_time, train_for
 
-_UNIFORM = {
-    "n2v_manipulator": "uniform_withCP", "n2v_neighborhood_radius": 5, "n2v_mean_weight": 0.0,
-}  # fmt: skip
-_PLAIN = {
-    "batch_norm": False, "train_learning_rate": 2e-3, "train_schedule": "ramps",
-    "train_ramps": (0.05, 0.3),
-}  # fmt: skip
+_UNIFORM = recipe.CHANGES["uniform"]
 _NORMALISED = {"batch_norm": True, "train_learning_rate": 1e-3, "train_schedule": "cosine"}
 # settings by name; 'method' is that of Noise2Void, 'n2n' another
 CHANGES = {
     "recommended": {},
-    "uniform": _PLAIN | _UNIFORM,
+    "uniform": _UNIFORM,
     "uniform, batch norm": _NORMALISED | _UNIFORM,
     "batch norm": _NORMALISED,
     "rate 1e-3": {"train_learning_rate": 1e-3},
-    "N2V2": _PLAIN | {"method": "n2v2"},
+    "N2V2": {"method": "n2v2"},
     "N2V2, batch norm": _NORMALISED | {"method": "n2v2"},
     "Noise2Noise": {"method": "n2n"},
     "Noise2Noise, batch norm": {"method": "n2n", "batch_norm": True},
@@ -68,20 +60,7 @@ def run(data, change, seed, minutes):
 
 
 def main():
-    parser = arguments(__doc__)
-    parser.add_argument("data", type=Path)
-    parser.add_argument("--changes", nargs="*", default=list(CHANGES), choices=CHANGES)
-    parser.add_argument("--seeds", type=int, nargs="*", default=[0])
-    parser.add_argument("--minutes", type=float, default=2.0)
-    args = parser.parse_args()
-    changes = {name: CHANGES[name] for name in args.changes}
-    found = Figures(args.json).compare(
-        changes, args.seeds, f"{args.minutes:g} min",
-        lambda change, seed: run(args.data, change, seed, args.minutes),
-    )  # fmt: skip
-    for name, seed, of in found:
-        shown = {kind: of.get(kind) for kind in ("psnr", "posterior", "steps")}
-        print(name, seed, shown, flush=True)
+    compare_in_time(__doc__, run, CHANGES, 2.0, ("psnr", "posterior", "steps"))
 
 
 if __name__ == "__main__":

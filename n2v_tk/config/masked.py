@@ -38,8 +38,8 @@ class MaskedDenoiserConfig(DenoiserConfig):
         Clip noisy training images to the range, as the paper does.
     input_mask : (low, high) or None
         Share of the pixels of an image that are dropped while training, drawn for each image.
-        Predictions drop none, so a network that never saw a whole image makes it too bright: the
-        paper says so of its 0.8 to 0.9, and small networks of short trainings become useless.
+        Predictions drop none, and by the paper that difference makes results brighter; with its
+        shares, 0.8 to 0.9, small networks of short trainings become useless.
     attention_mask : float
         Share of the pixels of each window that attention does without while training.
     attention_mask_at_test : bool
@@ -49,8 +49,8 @@ class MaskedDenoiserConfig(DenoiserConfig):
         What dropped pixels become, where images are 0 to 1.
     local_means : float or None
         Standard deviation, in pixels, of the Gaussian window in which results have the mean of the
-        noisy image; None leaves results as the network made them, as the paper does. For noise
-        that has a mean of its own, None.
+        noisy image, 0.5 to 10; None leaves results as the network made them, as the paper does.
+        For noise that has a mean of its own, None.
     net_width, net_heads : int
         Features of a pixel, and heads of the attention.
     net_depths : tuple of int
@@ -92,7 +92,7 @@ class MaskedDenoiserConfig(DenoiserConfig):
     attention_mask: Annotated[float, Field(ge=0, lt=1)] = 0.75
     attention_mask_at_test: bool = False
     mask_value: Annotated[float, Field(allow_inf_nan=False)] = -0.1
-    local_means: Annotated[Positive, Field(ge=0.5, le=10)] | None = 6.0
+    local_means: Annotated[float, Field(ge=0.5, le=10)] | None = 6.0
     net_width: Count = 60
     net_heads: Count = 6
     net_depths: tuple[Count, ...] = (6, 6, 6, 6)

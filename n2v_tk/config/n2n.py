@@ -10,18 +10,14 @@ from pydantic import Field
 from ..errors import ConfigError, ImageError
 from .base import Count, Fraction, Positive, Share
 from .checks import image_list
+from .recommended import SHARED, patch_for
 from .size import NetworkSize, convolution, encoder_decoder
-from .unet import UNetConfig
+from .unet import UNetConfig, count_dimensions
 
 # the paper's network pools five times by two
 _PAPER_DIVISOR = 32
-# held-out images of Train400 told the planes' (`python -m benchmarks quality bsd68` has what they
-# reach); a network that pools five times looks far, so its patches are large and few
-_RECOMMENDED = {
-    "network": "unet", "train_learning_rate": 2e-3, "train_ramps": (0.05, 0.3), "train_epochs": 20,
-    "train_steps_per_epoch": 400,
-}  # fmt: skip
 _RECOMMENDED_3D = {"train_learning_rate": 1e-3, "train_steps_per_epoch": 40}
+# looks far, so the config makes patches large, and of those a step has few
 _RECOMMENDED_PAPER = {
     "train_learning_rate": 1e-3, "train_epochs": 20, "train_steps_per_epoch": 100,
     "train_batch_size": 2,
@@ -37,8 +33,8 @@ class N2NConfig(UNetConfig):
         Noisy images, or clean ones to which training adds noise; their mean and standard
         deviation normalise images and targets alike.
     network : {'n2n', 'unet'}
-        The paper's, in 2D, or the U-Net of N2V as the `unet_` settings say, which learns faster;
-        see `recommended`. Default: the paper's in 2D.
+        The paper's, in 2D, or the U-Net of N2V as the `unet_` settings say; see
+        `recommended`. Default: the paper's in 2D.
     net_width : int
         Filters of the paper's encoder (48).
     train_loss : {'mse', 'mae', 'l0', 'hdr', 'masked_mse'}
@@ -89,7 +85,7 @@ class N2NConfig(UNetConfig):
 
     def __init__(self, X=None, **settings):
         images = None if X is None else image_list(X)
-        n_dim = _dimensions(images, settings)
+        n_dim = settings.get("n_dim", 2) if not images else images[0].ndim - 2
         if n_dim == 3:
             settings = {"network": "unet", "train_patch_shape": (16, 64, 64)} | settings
         if images and all(image.ndim == n_dim + 2 for image in images):
@@ -103,7 +99,7 @@ class N2NConfig(UNetConfig):
 
     @classmethod
     def recommended(cls, X=None, **settings) -> N2NConfig:
-        """Settings that learn fast: the U-Net and the schedule of `N2VConfig.recommended`.
+        """The U-Net and the schedule of `N2VConfig.recommended`.
 
         `n2v_tk.denoise` and the commands take these. Patches are 64 x 64, or 16 x 64 x 64, or what
         the images allow. With ``network="n2n"`` settings for the paper's network.
@@ -129,15 +125,12 @@ class N2NConfig(UNetConfig):
         """
         if settings.get("network") == "n2n":
             return cls(X, **{**_RECOMMENDED_PAPER, **settings})
-        images = None if X is None else image_list(X)
-        n_dim = _dimensions(images, settings)
-        chosen = {**_RECOMMENDED, **(_RECOMMENDED_3D if n_dim == 3 else {})}
+        n_dim = settings.get("n_dim", 2) if X is None else count_dimensions(X)
+        chosen = {"network": "unet", **SHARED, **(_RECOMMENDED_3D if n_dim == 3 else {})}
         if "train_patch_shape" not in settings:
-            patch = (16, 64, 64)[-n_dim:]
-            if images and all(image.ndim == n_dim + 2 for image in images):
-                patch = _patch_for(images, patch, 2 ** settings.get("unet_n_depth", 2))
-            chosen["train_patch_shape"] = patch
-        return cls(images, **{**chosen, **settings})
+            depth = settings.get("unet_n_depth", cls.model_fields["unet_n_depth"].default)
+            chosen["train_patch_shape"] = patch_for(X, n_dim, depth)
+        return cls(X, **{**chosen, **settings})
 
     @property
     def divisor(self) -> int:
@@ -179,10 +172,6 @@ class N2NConfig(UNetConfig):
                 f"Received: normalization={self.normalization!r}. Set normalization='none'."
             )
         return self
-
-
-def _dimensions(images, settings):
-    return images[0].ndim - 2 if images else settings.get("n_dim", 2)
 
 
 def _patch_for(images, wanted, divisor):

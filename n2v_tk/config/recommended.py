@@ -1,4 +1,4 @@
-"""Settings of Noise2Void that learn fast: which they are, and for which images."""
+"""Settings of U-Nets that learn fast: which they are, and for which images."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .unet import count_dimensions
 # Chosen on images held out from Train400, four minutes of one core each; `python -m benchmarks
 # quality recipe` compares them with their neighbours. Without batch normalisation the rate rises
 # slowly at first.
-RECOMMENDED = {
+SHARED = {
     "unet_kern_size": 3,
     "batch_norm": False,
     "train_schedule": "ramps",
@@ -18,8 +18,8 @@ RECOMMENDED = {
     "train_batch_size": 4,
     "train_epochs": 20,
     "train_steps_per_epoch": 400,
-    "n2v_perc_pix": 3.0,
 }
+RECOMMENDED = {**SHARED, "n2v_perc_pix": 3.0}
 # The mean of the nearest neighbours is something the network knows anyway, so nothing teaches it to
 # leave out the middle of what it sees, which is the pixel itself when it predicts. But it teaches
 # that the middle is smooth, which it is not then: without a weight for means, results are too
@@ -78,11 +78,11 @@ def recommended_settings(X, method: str, depth: int, settings: dict) -> dict:
         **settings,
     }
     if "n2v_patch_shape" not in settings:
-        settings["n2v_patch_shape"] = _patch_for(X, n_dim, depth)
+        settings["n2v_patch_shape"] = patch_for(X, n_dim, depth)
     return settings
 
 
-def _patch_for(X, n_dim, depth):
+def patch_for(X, n_dim, depth):
     """The usual patch, smaller where images are."""
     # a depth that is no such number is refused with the settings
     divisor = 2**depth if isinstance(depth, int) and 1 <= depth <= 8 else 4

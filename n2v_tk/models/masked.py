@@ -26,7 +26,7 @@ REACH = 32
 class MaskedDenoiser(Denoiser):
     """Masked training: learn what images look like rather than what one noise looks like.
 
-    Trained on clean images with one kind of noise, of which most pixels are hidden, the network
+    Trained on clean images with one kind of noise, of which many pixels are hidden, the network
     must complete the picture, and so also denoises noise that it has never seen. On the noise it
     was trained on it is worse than without masks (Chen, Gu, Liu, Magid, Dong, Wang, Pfister, Zhu.
     Masked Image Training for Generalizable Deep Image Denoising. CVPR 2023). 2D only. Attention

@@ -63,7 +63,6 @@ def test_noise2noise_has_the_network_of_noise2void(X, rng):
     assert ours.train_patch_shape == theirs.n2v_patch_shape
     volume = rng.normal(50, 5, (1, 14, 100, 50, 1))
     assert N2NConfig.recommended(volume).train_patch_shape == (12, 64, 48)
-    # batches are small: four patches
     assert not N2NConfig.recommended(volume).batch_norm
     assert not N2NConfig(volume).batch_norm
     deep = N2NConfig.recommended(volume, unet_n_depth=1)

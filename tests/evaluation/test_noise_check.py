@@ -180,12 +180,10 @@ def test_hot_pixels(noisy, rng):
 def test_volumes_have_networks_in_3d(rng):
     volume = rng.normal(100, 10, (8, 128, 128))
     check = check_noise(volume, "ZYX")
-    assert (check.method, check.config().n_dim, check.config().n2v_manipulator) == (
-        "n2v",
-        3,
-        "mean",
-    )
-    # too few planes for that
+    config = check.config()
+    assert (check.method, config.n_dim, config.n2v_manipulator) == ("n2v", 3, "mean")
+    assert check_noise(volume, "TYX").method == "n2v"
+    # too few planes for a network in 3D
     thin = check_noise(volume[:3], "ZYX")
     assert (thin.method, thin.config().n_dim) == ("n2v", 2)
 
