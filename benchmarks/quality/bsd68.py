@@ -14,7 +14,7 @@ share of the time for each of four images, number 0, 17, 34 and 51; 'each' of th
 methods compares with that.
 
 `best` is of the weights with the lowest validation loss, `last` of the last ones, and `tta` of the
-last ones averaged over eight turns and flips (not of HQ-SSL and masked training). `prior` is what a
+last ones averaged over eight turns and flips (not of masked training). `prior` is what a
 network with blind spots says of a pixel without itself, `posterior` with it; N2V takes the noise
 for that from each image.
 """

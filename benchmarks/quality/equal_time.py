@@ -184,7 +184,7 @@ METHODS = {
 
 def trained(task, args, model_class, config, *arrays, outputs, **training_options):
     """Time of a training, and results: `outputs` by weights, and averaged over turns and flips but
-    for HQ-SSL, which has none, and masked training, which takes ten seconds an image."""
+    for masked training, which takes ten seconds an image."""
     training, validating = task.parts(*arrays)
     results = {}
     with tempfile.TemporaryDirectory() as folder:
@@ -195,7 +195,7 @@ def trained(task, args, model_class, config, *arrays, outputs, **training_option
             if task.validation:
                 model.load_weights(f"weights_{weights}.h5")
             options = {weights: {}}
-            if weights == "last" and model_class not in (HQSSL, MaskedDenoiser):
+            if weights == "last" and model_class is not MaskedDenoiser:
                 options["tta"] = {"tta": True}
             for name, more in options.items():
                 for key, images in outputs(model, task, **more).items():

@@ -12,6 +12,8 @@ are added that all fields have the noise of one camera. Time is that of the proc
 compilation included: other work on the machine does not count.
 """
 
+from itertools import product
+
 import numpy as np
 import tifffile
 
@@ -20,6 +22,9 @@ from n2v_tk import HQSSL, N2V, HQSSLConfig, N2VConfig, estimate_noise, psnr
 from .real import HQSSL_RECIPE, aligned, extent
 from .recipe import CHANGES
 from .timed import compare_in_time, train_for
+
+# by what their results are called
+TURNS = {"": False, " tta": True}
 
 
 def load(data):
@@ -36,10 +41,10 @@ def blind_spots(**changes):
         X = np.stack(noisy)[..., None].astype(np.float32)
         config = N2VConfig.recommended(X, unet_n_first=22, train_seed=seed, **changes)
         model, found = train_for(N2V, config, minutes * 60, X, None)
-        kinds = {"prior": {}, "prior tta": {"tta": True}, "posterior": {"output": "posterior"}}
         return found, {
-            kind: [model.predict(i, "YX", **options) for i in noisy]
-            for kind, options in kinds.items()
+            f"{kind}{name}": [model.predict(i, "YX", output=kind, tta=tta) for i in noisy]
+            for kind in ("prior", "posterior")
+            for name, tta in TURNS.items()
         }
 
     return run
@@ -53,11 +58,12 @@ def hqssl(noisy, seed, minutes):
     X = np.stack(counts)[..., None].astype(np.float32)
     config = HQSSLConfig(X, noise_level=(1.0, 0.0, read), train_seed=seed, **HQSSL_RECIPE)
     model, found = train_for(HQSSL, config, minutes * 60, X, None)
-    results = {"prior": [], "posterior": []}
-    for image, of in zip(counts, noise, strict=True):
-        both = model.predict(image, "YX", output="all")
-        for kind, images in results.items():
-            images.append(of.from_photons(both[f"{kind}_mean"], read))
+    results = {}
+    for (image, of), (name, tta) in product(zip(counts, noise, strict=True), TURNS.items()):
+        both = model.predict(image, "YX", output="all", tta=tta)
+        for kind in ("prior", "posterior"):
+            back = of.from_photons(both[f"{kind}_mean"], read)
+            results.setdefault(f"{kind}{name}", []).append(back)
     return found | {"cameras": [[float(v) for v in of.camera()] for of in noise]}, results
 
 
@@ -78,7 +84,7 @@ def run(data, method, seed, minutes):
 
 
 def main():
-    shown = ("noisy", "prior", "prior tta", "posterior", "steps", "weights")
+    shown = ("noisy", "prior", "prior tta", "posterior", "posterior tta", "steps", "weights")
     methods = {name: name for name in METHODS}
     compare_in_time(__doc__, run, methods, 20.0, shown, option="methods")
 

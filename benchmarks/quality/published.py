@@ -63,10 +63,10 @@ def run(task, args, name, seed):
     results = {}
     for weights in ("best", "last"):
         model.load_weights(f"weights_{weights}.h5")
-        of = equal_time.prior_and_posterior(model, task)
-        if weights == "last" and model_class is N2V:
-            of["tta"] = equal_time.prior_and_posterior(model, task, tta=True)["prior"]
-        results |= {f"{key} {weights}": images for key, images in of.items()}
+        for key, images in equal_time.prior_and_posterior(model, task).items():
+            results[f"{key} {weights}"] = images
+    for key, images in equal_time.prior_and_posterior(model, task, tta=True).items():
+        results[f"{key} tta"] = images
     return found, results
 
 

@@ -185,7 +185,7 @@ def precision(steps):
 def microscope(minutes):
     """PSNR of fields of a microscope by method, plain and with the pixel itself."""
     changes = by_change("microscope", minutes)
-    kinds = ("prior", "prior tta", "posterior")
+    kinds = ("prior", "prior tta", "posterior", "posterior tta")
     rows = [
         [
             _TITLES[name],
@@ -197,8 +197,8 @@ def microscope(minutes):
     used = [of for runs in changes.values() for of in runs.values()]
     if not used:
         return ""
-    rows.insert(0, ["noisy", number([used[0]["noisy"]]), *[""] * 4])
-    heads = ["", "PSNR", "8 turns", "posterior", "steps", "weights"]
+    rows.insert(0, ["noisy", number([used[0]["noisy"]]), *[""] * 5])
+    heads = ["", "PSNR", "8 turns", "posterior", "posterior, 8 turns", "steps", "weights"]
     return table(heads, rows) + "\n\n" + when(used)
 
 

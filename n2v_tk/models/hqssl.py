@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import keras
 import numpy as np
 from keras import layers
@@ -11,6 +13,7 @@ from ..data.pairs import PairDataWrapper
 from ..data.patches import check_patch_fits, grid_patches
 from ..errors import ConfigError
 from ..layers.trained_level import MeanEverywhere, TrainedLevel
+from ..masking.structn2v import symmetries, transform, transform_back
 from ..nets.blindspot import build_blindspot, build_twin
 from ..nets.receptive_field import receptive_field
 from ..noise_term import NoiseTerm
@@ -22,7 +25,6 @@ from .training import LIKELIHOOD_MARGIN
 
 VALIDATION_PATCHES = 32
 # a noise level of real images is reached within some hundred steps
-NO_TTA = "HQ-SSL turns images inside its network. Received: tta=True. Leave it out."
 LEVEL_SPEED = 20.0
 # that tell the noise level to begin with
 LEVEL_IMAGES = 16
@@ -177,7 +179,7 @@ class HQSSL(Denoiser):
             The mean of the clean value given the whole noisy image; that given all but the pixel
             itself; or both with their variances.
         tta : bool
-            Not for this method, whose network sees four turns of the image already.
+            Average means and variances over turns and flips of the image (eight passes).
 
         Returns
         -------
@@ -190,8 +192,6 @@ class HQSSL(Denoiser):
         AxesError, ImageError, ConfigError
             If the image does not fit the model.
         """
-        if tta:
-            raise ConfigError(NO_TTA)
         if output not in OUTPUTS:
             raise ConfigError(f"output must be one of {', '.join(OUTPUTS)}. Received: {output!r}.")
         img = as_image(img)
@@ -202,8 +202,8 @@ class HQSSL(Denoiser):
         wanted = {"posterior": ["posterior_mean"], "prior": ["prior_mean"]}.get(output)
         names = wanted or ["posterior_mean", "posterior_variance", "prior_mean", "prior_variance"]
         # beside what the network gives there are means and variances made of it
-        predictor = self._predictor(precision, engine, max_memory, layout, results=3)
-        results = self._denoised(predictor, stack, counts, names)
+        predictor = self._predictor(precision, engine, max_memory, layout, 5 if tta else 3)
+        results = self._denoised(predictor, stack, counts, names, tta)
         results = Posterior(
             (name, DenoisedImage(self._of_dtype(name, layout.from_stack(v), dtype), layout.axes))
             for name, v in results.items()
@@ -216,9 +216,7 @@ class HQSSL(Denoiser):
 
     def denoise_stack(self, predictor, stack, normalizer, tta=False):
         """Posterior means of a stack (S, Y, X, C), with a predictor that is at hand."""
-        if tta:
-            raise ConfigError(NO_TTA)
-        return self._denoised(predictor, stack, None, ["posterior_mean"])["posterior_mean"]
+        return self._denoised(predictor, stack, None, ["posterior_mean"], tta)["posterior_mean"]
 
     def refuse_blocks(self):
         """The level of an image that is learned image by image is told from all of it."""
@@ -230,16 +228,19 @@ class HQSSL(Denoiser):
                 "model with noise_scope='global'."
             )
 
-    def _denoised(self, predictor, stack, counts, names):
+    def _denoised(self, predictor, stack, counts, names, tta):
         """Means and variances of a stack in its units."""
-        results = {name: np.empty(stack.shape, np.float32) for name in names}
+        results = {name: np.zeros(stack.shape, np.float32) for name in names}
         offset, scale = self.fixed_scaling()
-        for i, image in enumerate(stack):
-            noisy = normalize(np.asarray(image), offset, scale)
-            outputs = self._outputs(predictor, noisy, counts)
+        turned = symmetries() if tta else ((0, False),)
+        for (i, image), symmetry in product(enumerate(stack), turned):
+            # the head weighs the four branches differently: a turned image has another result
+            noisy = transform(normalize(np.asarray(image), offset, scale), *symmetry, axes=(0, 1))
+            tiles = counts[::-1] if counts is not None and symmetry[0] % 2 else counts
+            outputs = self._outputs(predictor, noisy, tiles)
             for name, values in self._bayes(noisy, outputs, names).items():
                 back = values * scale**2 if name.endswith("variance") else values * scale + offset
-                results[name][i] = back
+                results[name][i] += transform_back(back, *symmetry, axes=(0, 1)) / len(turned)
         return results
 
     def _outputs(self, predictor, noisy, counts):

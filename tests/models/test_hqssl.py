@@ -175,6 +175,32 @@ def test_tiles_keep_the_blind_spot_and_the_result(rng):
         assert not np.array_equal(again, tiled)
 
 
+def test_turns_and_flips_are_averaged(rng):
+    X = rng.normal(100, 10, (1, 64, 96, 1)).astype("float32")
+    model = HQSSL(HQSSLConfig(X, noise_level=10.0, **SMALL), basedir=None)
+    image = X[0, :50, :, 0]
+    expected = {}
+    for turns in range(4):
+        for turned in (image, image[:, ::-1]):
+            found = model.predict(np.rot90(turned, turns), "YX", output="all", precision="float32")
+            for name, values in found.items():
+                back = np.rot90(values, -turns) / 8
+                back = back if turned is image else back[:, ::-1]
+                expected[name] = expected.get(name, 0) + back
+    for n_tiles in (None, (1, 3)):
+        options = {"n_tiles": n_tiles, "tta": True, "precision": "float32"}
+        found = model.predict(image, "YX", output="all", **options)
+        for name, values in found.items():
+            np.testing.assert_allclose(values, expected[name], rtol=1e-4)
+    whole = model.predict(image, "YX", output="all", precision="float32")
+    assert np.abs(whole["prior_mean"] - found["prior_mean"]).max() > 0.01
+    changed = image.copy()
+    changed[20, 30] += 50
+    again = model.predict(changed, "YX", output="prior", tta=True, precision="float32")
+    assert again[20, 30] == pytest.approx(found["prior_mean"][20, 30], abs=1e-4)
+    assert np.abs(again - found["prior_mean"]).max() > 0.1
+
+
 def test_the_posterior_sees_the_pixel_by_what_the_prior_leaves_open(rng):
     X = rng.normal(100, 10, (1, 64, 64, 1)).astype("float32")
     model = HQSSL(HQSSLConfig(X, noise_level=10.0, **SMALL), basedir=None)
