@@ -41,6 +41,7 @@ QUALITY = {
     "real": "methods in equal time on real noise, and the advice of check_noise",
     "recipe": "which settings of Noise2Void are good soonest, one change at a time",
     "volume": "which settings of Noise2Void and Noise2Noise suit a volume",
+    "lines": "which settings of structN2V suit noise that runs along lines",
     "brightness": "whether results are as bright as the image, by what hides pixels",
     "precision": "what bfloat16 costs in training and in prediction",
     "microscope": "Noise2Void and HQ-SSL of one size on fields of a microscope",

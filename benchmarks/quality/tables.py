@@ -120,7 +120,7 @@ def by_change(name, effort):
 
 
 def recipe(minutes, name="recipe"):
-    """Every change beside the recommended settings."""
+    """Every change beside the recommended settings; `name` is the benchmark."""
     changes = by_change(name, minutes)
     base = changes.get("recommended")
     if base is None:
@@ -140,11 +140,6 @@ def recipe(minutes, name="recipe"):
     rows.sort(key=lambda row: (row[0] != "recommended", -float(row[2] or 0)))
     heads = ["change", "PSNR", "difference", *kinds, "seeds", "steps"]
     return table(heads, rows) + "\n\n" + when(used)
-
-
-def volume(minutes):
-    """The same of a volume."""
-    return recipe(minutes, "volume")
 
 
 def brightness(steps):

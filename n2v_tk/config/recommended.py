@@ -31,16 +31,8 @@ RECOMMENDED_N2V = {
 }
 # `python -m benchmarks quality volume` compares with their neighbours
 RECOMMENDED_3D = {"train_batch_size": 4, "train_steps_per_epoch": 40}
-# every blind spot hides a whole line; without batch normalisation short trainings may end in a
-# constant
-RECOMMENDED_STRUCT = {
-    "batch_norm": True,
-    "train_schedule": "cosine",
-    "train_learning_rate": 1e-3,
-    "train_batch_size": 16,
-    "train_steps_per_epoch": 100,
-    "n2v_perc_pix": 1.0,
-}
+# every blind spot hides a whole line, so there are few; `python -m benchmarks quality lines`
+RECOMMENDED_STRUCT = {"train_learning_rate": 1e-3, "n2v_perc_pix": 1.0}
 
 
 def recommended_settings(X, method: str, depth: int, settings: dict) -> dict:

@@ -35,7 +35,8 @@ def test_what_is_recommended_fits_the_method(X, rng):
 def test_a_mask_of_lines_has_the_settings_of_structn2v_whoever_gives_it(X):
     struct = N2VConfig.recommended(X, "structn2v", axis="X", length=5)
     assert replaced_by(struct) == ("uniform_withCP", 5, 0.0)
-    assert struct.n2v_perc_pix == 1.0
+    assert (struct.n2v_perc_pix, struct.train_learning_rate) == (1.0, 1e-3)
+    assert (struct.batch_norm, struct.train_schedule) == (False, "ramps")
     mask = struct.structN2Vmask
     for method in ("n2v", "structn2v"):
         assert N2VConfig.recommended(X, method, structN2Vmask=mask) == struct
