@@ -14,6 +14,8 @@ _LAZY = {
     "HQSSLConfig": ".config.hqssl",
     "N2N": ".models.n2n",
     "N2NConfig": ".config.n2n",
+    "R2R": ".models.r2r",
+    "R2RConfig": ".config.r2r",
     "CARE": ".models.care",
     "CAREConfig": ".config.care",
     "DeepImagePrior": ".models.dip",

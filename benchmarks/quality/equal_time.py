@@ -14,6 +14,7 @@ from n2v_tk import (
     HQSSL,
     N2N,
     N2V,
+    R2R,
     DeepImagePrior,
     DIPConfig,
     HQSSLConfig,
@@ -21,6 +22,7 @@ from n2v_tk import (
     MaskedDenoiserConfig,
     N2NConfig,
     N2VConfig,
+    R2RConfig,
 )
 from n2v_tk.data.noise import Gaussian, Poisson
 
@@ -84,6 +86,12 @@ def blind_spots(method, **changes):
         return trained(task, args, N2V, config, task.train, outputs=prior_and_posterior)
 
     return run
+
+
+def r2r(task, args, seed):
+    """With noise that is estimated."""
+    config = R2RConfig(task.train, train_seed=seed)
+    return trained(task, args, R2R, config, task.train, outputs=prior_and_posterior)
 
 
 def hqssl(known):
@@ -172,6 +180,7 @@ METHODS = {
     "n2v": blind_spots("n2v"),
     "n2v uniform": blind_spots("n2v", **CHANGES["uniform"]),
     "n2v2": blind_spots("n2v2"),
+    "r2r": r2r,
     "n2n": pairs("again"),
     "supervised": pairs("clean"),
     "masked": masked,

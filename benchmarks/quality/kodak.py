@@ -20,7 +20,7 @@ from . import equal_time
 from .images import score, with_noise
 
 SEED = 24
-METHODS = ["n2v", "n2v2", "n2n", "hqssl known", "hqssl estimated", "dip"]
+METHODS = ["n2v", "n2v2", "r2r", "n2n", "hqssl known", "hqssl estimated", "dip"]
 
 
 def make_task(args):

@@ -23,12 +23,13 @@ from .images import score, with_noise
 
 NAMES = ("camera", "cell", "coins", "moon", "brick", "gravel", "grass", "page", "clock")
 SEED, SIDE, SHOWN = 9, 96, 3
-METHODS = ["n2v", "n2v2", "n2n", "hqssl known", "hqssl estimated", "dip"]
+METHODS = ["n2v", "n2v2", "r2r", "n2n", "hqssl known", "hqssl estimated", "dip"]
 # (method, result) by the title that they are shown with
 COLUMNS = {
     "N2V": ("n2v", "prior last"),
     "N2V, posterior": ("n2v", "posterior last"),
     "N2V2": ("n2v2", "prior last"),
+    "R2R, posterior": ("r2r", "posterior last"),
     "HQ-SSL": ("hqssl estimated", "posterior last"),
     "Noise2Noise": ("n2n", "last"),
 }

@@ -8,11 +8,11 @@ frame is denoised and judged by the mean of the others; baselines_real.json ther
 reaches after a transform that makes the variance of the noise constant, told the noise.
 'camera_lines' is a picture of scikit-image with noise that runs along X: normal noise averaged over
 five pixels, sigma 25. Methods train on that one plane alone. HQ-SSL has its camera from
-`estimate_noise`; structN2V has the settings that `check_noise` recommends, or hides five pixels
-along X where that recommends something else. The ground truth is brought to the scale of the noisy
-image by least squares over unsaturated pixels; the peak is its range from percentile 0.1 to 99.9;
-results are neither scaled nor clipped. Time is that of the processor by cores, compilation
-included.
+`estimate_noise`, and R2R the noise over the signal; structN2V has the settings that `check_noise`
+recommends, or hides five pixels along X where that recommends something else. The ground truth is
+brought to the scale of the noisy image by least squares over unsaturated pixels; the peak is its
+range from percentile 0.1 to 99.9; results are neither scaled nor clipped. Time is that of the
+processor by cores, compilation included.
 """
 
 from pathlib import Path
@@ -21,7 +21,18 @@ import numpy as np
 import tifffile
 from skimage.data import camera
 
-from n2v_tk import HQSSL, N2V, HQSSLConfig, N2VConfig, check_noise, estimate_noise, psnr, ssim
+from n2v_tk import (
+    HQSSL,
+    N2V,
+    R2R,
+    HQSSLConfig,
+    N2VConfig,
+    R2RConfig,
+    check_noise,
+    estimate_noise,
+    psnr,
+    ssim,
+)
 from n2v_tk.plot import before_after
 
 from ..common import arguments
@@ -89,6 +100,14 @@ def blind_spots(method):
     return run
 
 
+def r2r(image, seed, minutes):
+    """With noise that is estimated."""
+    X = image.astype(np.float32)[None, ..., None]
+    model, found = train_for(R2R, R2RConfig(X, train_seed=seed), minutes * 60, X, None)
+    outputs = {"": {}, "tta": {"tta": True}, "posterior": {"output": "posterior"}}
+    return found, {key: model.predict(image, "YX", **more) for key, more in outputs.items()}
+
+
 def hqssl(image, seed, minutes):
     """With the camera that `estimate_noise` finds."""
     X = image.astype(np.float32)[None, ..., None]
@@ -110,6 +129,7 @@ METHODS = {
     "n2v": blind_spots("n2v"),
     "n2v2": blind_spots("n2v2"),
     "structn2v": blind_spots("structn2v"),
+    "r2r": r2r,
     "hqssl": hqssl,
     "dip": deep_image_prior,
 }

@@ -16,7 +16,8 @@ PAGE = TOP / "docs" / "quality.md"
 _TITLES = {
     "noisy": "noisy", "bm3d": "BM3D, told sigma", "n2v 0.3.3": "n2v 0.3.3",
     "CAREamics": "CAREamics", "n2v": "N2V", "n2v uniform": "N2V, uniform replacement",
-    "n2v2": "N2V2", "n2n": "Noise2Noise", "supervised": "supervised", "dip": "Deep Image Prior",
+    "n2v2": "N2V2", "r2r": "R2R, estimating the noise", "n2n": "Noise2Noise",
+    "supervised": "supervised", "dip": "Deep Image Prior",
     "hqssl known": "HQ-SSL, told the noise", "hqssl estimated": "HQ-SSL, estimating it",
     "masked": "masked training", "structn2v": "structN2V", "hqssl": "HQ-SSL",
 }  # fmt: skip
@@ -203,7 +204,7 @@ def real(effort):
     names = [key.removesuffix(", noisy") for key in found if key.endswith(", noisy")]
     methods = {
         m: any("posterior psnr" in of for key, of in found.items() if f", {m}, {effort}, " in key)
-        for m in dict.fromkeys(key.split(", ")[1] for key in found if key.count(", ") == 3)
+        for m in dict.fromkeys(key.split(", ")[1] for key in found if f", {effort}, " in key)
     }
     rows, used = [], []
     for name in names:

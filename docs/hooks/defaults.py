@@ -5,9 +5,10 @@ from n2v_tk.config.hqssl import HQSSLConfig
 from n2v_tk.config.masked import MaskedDenoiserConfig
 from n2v_tk.config.n2n import N2NConfig
 from n2v_tk.config.n2v import N2VConfig
+from n2v_tk.config.r2r import R2RConfig
 
 PLACE = "<!-- defaults -->"
-CONFIGS = (N2VConfig, HQSSLConfig, N2NConfig, CAREConfig, MaskedDenoiserConfig)
+CONFIGS = (N2VConfig, R2RConfig, HQSSLConfig, N2NConfig, CAREConfig, MaskedDenoiserConfig)
 
 
 def on_page_markdown(markdown, **_):

@@ -77,6 +77,9 @@ def describe(config: DenoiserConfig) -> str:
             f"masked training, {dimensions}, {100 * low:g} to {100 * high:g} % of the pixels and "
             f"{100 * config.attention_mask:g} % of the tokens hidden"
         )
+    if config.method == "r2r":
+        level = "estimated" if config.noise_level is None else config.noise_level
+        return f"R2R, {dimensions}, noise {level}"
     if config.method != "n2v":
         return f"{config.method.upper()}, {dimensions}{probabilistic}"
     name = "N2V2" if config.blurpool and config.skip_skipone else "N2V"

@@ -50,10 +50,11 @@ Method = Annotated[
     str,
     typer.Option(
         metavar="NAME",
-        autocompletion=words("n2v", "n2v2", "structn2v", "hqssl", "n2n", "masked"),
+        autocompletion=words("n2v", "n2v2", "structn2v", "r2r", "hqssl", "n2n", "masked"),
         help="n2v; n2v2 (no checkerboard); structn2v (noise along lines, see --struct-axis); "
-        "hqssl (noise of a known kind, see --noise-model); n2n (repeated frames along T, or "
-        "pairs); masked (train only: clean images, for noise of any kind).",
+        "r2r (normal noise, see --noise-level); hqssl (noise of a known kind, see --noise-model); "
+        "n2n (repeated frames along T, or pairs); masked (train only: clean images, for noise of "
+        "any kind).",
     ),
 ]
 Epochs = Annotated[
@@ -133,7 +134,8 @@ NoiseLevel = Annotated[
     typer.Option(
         metavar="LEVEL",
         rich_help_panel=OF_A_METHOD,
-        help="hqssl: sigma, gain, probability, or gain,offset,read-noise. Default: learned.",
+        help="r2r: sigma, or gain,offset,read-noise; default: estimated. hqssl: these, gain or "
+        "probability; default: learned.",
     ),
 ]
 Tta = Annotated[bool, flag("--tta", "Average over turns and flips: better, slower.")]
@@ -141,7 +143,7 @@ Posterior = Annotated[
     bool,
     flag(
         "--posterior",
-        "Bring back what each pixel itself tells: sharper, for independent noise (n2v, n2v2).",
+        "Bring back what each pixel itself tells: sharper, for independent noise (n2v, n2v2, r2r).",
     ),
 ]
 Dtype = Annotated[

@@ -27,11 +27,13 @@ def training_options(
             f"A model that is trained further keeps its method. Received: --method {method} with "
             f"--from {source}. Leave one of them out."
         )
-    if method != "hqssl" and (noise_model or noise_level):
+    if method != "hqssl" and noise_model:
+        raise ConfigError(f"--noise-model is for --method hqssl. Received: --method {method}.")
+    if method not in ("hqssl", "r2r") and noise_level:
         raise ConfigError(
-            f"--noise-model and --noise-level are for --method hqssl. Received: --method {method}."
+            f"--noise-level is for --method hqssl and r2r. Received: --method {method}."
         )
-    own_patch = method in ("hqssl", "n2n", "masked")
+    own_patch = method in ("r2r", "hqssl", "n2n", "masked")
     patch_setting = "train_patch_shape" if own_patch else "n2v_patch_shape"
     settings = {
         "train_epochs": epochs,

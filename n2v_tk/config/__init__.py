@@ -7,6 +7,7 @@ from .hqssl import HQSSLConfig
 from .masked import MaskedDenoiserConfig
 from .n2n import N2NConfig
 from .n2v import N2VConfig
+from .r2r import R2RConfig
 
 __all__ = [
     "CAREConfig",
@@ -16,4 +17,5 @@ __all__ = [
     "MaskedDenoiserConfig",
     "N2NConfig",
     "N2VConfig",
+    "R2RConfig",
 ]

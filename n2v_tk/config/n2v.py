@@ -32,8 +32,8 @@ _WHAT_N2V_DOES = {
     "train_augment": False,
 }
 
-# methods that leave out the pixel itself, which can be brought back
-WITH_POSTERIOR = ("n2v", "n2v2", "hqssl")
+# methods that leave out the pixel itself or part of it, which can be brought back
+WITH_POSTERIOR = ("n2v", "n2v2", "r2r", "hqssl")
 
 
 class N2VConfig(UNetConfig):

@@ -14,10 +14,18 @@ from .hqssl import HQSSLConfig
 from .masked import MaskedDenoiserConfig
 from .n2n import N2NConfig
 from .n2v import N2VConfig
+from .r2r import R2RConfig
 
 CONFIGS = {
     config.method: config
-    for config in (N2VConfig, CAREConfig, HQSSLConfig, N2NConfig, MaskedDenoiserConfig)
+    for config in (
+        N2VConfig,
+        CAREConfig,
+        HQSSLConfig,
+        N2NConfig,
+        R2RConfig,
+        MaskedDenoiserConfig,
+    )
 }
 
 # beside what Keras writes into a .keras file

@@ -41,6 +41,11 @@ _PAPERS = {
         "Noise2Noise: Learning Image Restoration without Clean Data. ICML 2018.",
         "10.48550/arXiv.1803.04189",
     ),
+    "r2r": Citation(
+        "T. Pang, H. Zheng, Y. Quan, H. Ji. Recorrupted-to-Recorrupted: Unsupervised Deep Learning "
+        "for Image Denoising. CVPR 2021.",
+        "10.1109/CVPR46437.2021.00208",
+    ),
     "hqssl": Citation(
         "S. Laine, T. Karras, J. Lehtinen, T. Aila. High-Quality Self-Supervised Deep Image "
         "Denoising. NeurIPS 2019.",

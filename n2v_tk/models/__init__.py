@@ -11,6 +11,8 @@ _LAZY = {
     "N2NConfig": "..config.n2n",
     "N2V": ".n2v",
     "N2VConfig": "..config.n2v",
+    "R2R": ".r2r",
+    "R2RConfig": "..config.r2r",
     "load_model": ".loading",
 }
 

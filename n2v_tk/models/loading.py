@@ -23,6 +23,7 @@ _CLASSES = {
     "care": (".care", "CARE"),
     "hqssl": (".hqssl", "HQSSL"),
     "n2n": (".n2n", "N2N"),
+    "r2r": (".r2r", "R2R"),
     "masked": (".masked", "MaskedDenoiser"),
 }
 

@@ -11,23 +11,19 @@ import keras
 import numpy as np
 
 from ..config.n2v import N2VConfig
-from ..data.noise_estimation import NoiseEstimate
 from ..data.patches import check_patch_fits, grid_patches
 from ..data.sequences import N2VDataWrapper, batch_rng, masked_pair
 from ..errors import ConfigError, ExportError, ModelFolderError
 from ..losses import LOSSES, keeping_means
 from ..nets.unet import build_single_unet_per_channel, build_unet, network_options
-from ..normalization import channel_statistics, normalize, result_dtype, to_dtype
-from ..prediction.posterior import noise_variance_of, own_share, posterior_mean
+from ..normalization import channel_statistics, normalize
 from ..prediction.scaled import ScaleByStatistics
-from .base import Denoiser
-from .predicting import as_image
-from .shown import DenoisedImage
+from .with_posterior import WithPosterior
 
 VALIDATION_PATCHES = 256
 
 
-class N2V(Denoiser):
+class N2V(WithPosterior):
     """Noise2Void: learn to denoise from the noisy images alone.
 
     A U-Net predicts pixels that were hidden from it, from their surroundings. What noise there is
@@ -124,77 +120,14 @@ class N2V(Denoiser):
         offset, scale = np.mean([pair for image in scaling for pair in image], axis=0)
         return float(np.mean((mean - offset) / scale)), float(np.mean(std / scale))
 
-    def predict(
-        self,
-        img: np.ndarray,
-        axes: str,
-        resizer=None,
-        n_tiles=None,
-        tta: bool = False,
-        dtype=None,
-        precision: str | None = None,
-        normalizer="model",
-        max_memory: int | str | None = None,
-        engine: str = "keras",
-        output: str = "prior",
-        noise: float | tuple[float, float, float] | NoiseEstimate | None = None,
-    ) -> np.ndarray:
-        """Denoise an image.
-
-        Parameters
-        ----------
-        img, axes, resizer, n_tiles, tta, dtype, precision, normalizer, max_memory, engine
-            As in `Denoiser.predict`.
-        output : {'prior', 'posterior'}
-            What the network predicts, which learned from the surroundings of pixels: Noise2Void as
-            published. Or the mean given the pixel too, as far as it is not in there already
-            (`n2v_tk.prediction.posterior.posterior_mean`), which is sharper and nearer to the clean
-            image where the noise is what `noise` says; where there is more, it stays. It predicts
-            twice.
-        noise : float, (gain, offset, read noise) or NoiseEstimate, optional
-            For 'posterior', in units of the image: standard deviation; of a camera, with variance
-            ``gain * (signal - offset) + read_noise**2``; or what `n2v_tk.estimate_noise` returns.
-            Default: that of each channel of `img`.
-
-        Returns
-        -------
-        DenoisedImage of the shape of `img`
-
-        Raises
-        ------
-        AxesError, ImageError
-            If the image does not fit the model, or has too few pixels to tell its noise.
-        ConfigError
-            For another `output`, and for 'posterior' without `noise` if the model has a
-            `structN2Vmask`: noise that is correlated cannot be told from the image.
-        """
-        options = (resizer, n_tiles, tta)
-        more = (precision, normalizer, max_memory, engine)
-        if output not in ("prior", "posterior"):
-            raise ConfigError(f"output must be 'prior' or 'posterior'. Received: {output!r}.")
-        if output == "prior":
-            return super().predict(img, axes, *options, dtype, *more)
+    def _check_noise(self, noise):
         if noise is None and self.config.structN2Vmask is not None:
             raise ConfigError(
                 "The level of correlated noise cannot be told from the image. Received: "
                 "output='posterior' with noise=None for a model with a structN2Vmask. Give the "
                 "standard deviation of the noise, or take output='prior'."
             )
-        img = as_image(img)
-        dtype = result_dtype(dtype, img.dtype)
-        layout = self.check(img, axes, n_tiles)[0]
-        noisy = np.asarray(layout.to_stack(img))
-        variance_of = noise_variance_of(noisy, noise)
-        prior = super().predict
-
-        def predict(stack):
-            return layout.to_stack(prior(layout.from_stack(stack), axes, *options, None, *more))
-
-        predicted = predict(noisy)
-        variance = variance_of(predicted)
-        own = own_share(predict, noisy, predicted, variance)
-        result = layout.from_stack(posterior_mean(noisy, predicted, variance, own))
-        return DenoisedImage(to_dtype(result, dtype), layout.axes)
+        return noise
 
     def predict_bioimageio(self, img: np.ndarray, axes: str, eps: float = 1e-6) -> np.ndarray:
         """Denoise as a bioimage.io package does, whose normalisation adds `eps` to the deviation.

@@ -17,6 +17,7 @@ from ..config.hqssl import HQSSLConfig
 from ..config.masked import MaskedDenoiserConfig, refuse_without_clean_images
 from ..config.n2n import N2NConfig
 from ..config.n2v import N2VConfig, refuse_without_posterior
+from ..config.r2r import R2RConfig
 from ..config.reading import CONFIGS
 from ..data.patches import as_image_list, check_patch_fits, hold_out
 from ..errors import ConfigError, ImageError, ModelFolderError
@@ -47,6 +48,7 @@ METHODS = {
         train_batch_size=2,
     ),
     "n2n": N2NConfig.recommended,
+    "r2r": R2RConfig,
     "masked": partial(
         MaskedDenoiserConfig, train_learning_rate=3e-4, train_epochs=20, train_steps_per_epoch=100,
         train_batch_size=8,
@@ -76,10 +78,11 @@ def denoise(
         Noisy image in its own units, any real dtype.
     axes : str, optional
         Letters of 'STCZYX', one per dimension. Needed unless `image` has two dimensions ('YX').
-    method : {'n2v', 'n2v2', 'structn2v', 'hqssl', 'n2n'}
+    method : {'n2v', 'n2v2', 'structn2v', 'r2r', 'hqssl', 'n2n'}
         'n2v' for noise that is independent from pixel to pixel; 'n2v2' for the same where 'n2v'
         leaves a checkerboard pattern; 'structn2v' for noise that runs along lines: give `axis`
-        ('X' by default) and `length` (odd, 11 pixels by default), or `structN2Vmask`; 'hqssl' for
+        ('X' by default) and `length` (odd, 11 pixels by default), or `structN2Vmask`; 'r2r' for
+        independent noise that is about normal: give `noise_level`, or it is estimated; 'hqssl' for
         independent noise of a known kind: give `noise_model` and, if it is known, `noise_level`;
         'n2n' for repeated frames of a still scene, along T or S.
     n_dim : {2, 3}, optional
@@ -91,8 +94,8 @@ def denoise(
     tta : bool
         Average over turns and flips of the XY plane: a little better, eight times slower.
     posterior : bool
-        For 'n2v' and 'n2v2': bring back what each noisy pixel itself tells and training with blind
-        spots left out (`N2V.predict` with ``output='posterior'``, which predicts twice). Sharper
+        For 'n2v', 'n2v2' and 'r2r': bring back what each noisy pixel itself tells and training
+        left out (`N2V.predict` with ``output='posterior'``, which predicts twice). Sharper
         and nearer to the clean image where the noise is as independent as the method takes it to
         be. 'hqssl' always does.
     verbose : {'auto', 0, 1, 2}
@@ -100,7 +103,8 @@ def denoise(
     return_model : bool
         Return the trained model too.
     **settings
-        Any setting of `N2VConfig`, `HQSSLConfig` or `N2NConfig`, e.g. ``train_epochs=40``.
+        Any setting of `N2VConfig`, `R2RConfig`, `HQSSLConfig` or `N2NConfig`, e.g.
+        ``train_epochs=40``.
 
     Returns
     -------
@@ -154,13 +158,13 @@ def choose_n_dim(
 
 def make_config(
     images: Sequence[np.ndarray], method: str = "n2v", **settings
-) -> N2VConfig | HQSSLConfig | N2NConfig | MaskedDenoiserConfig:
+) -> N2VConfig | R2RConfig | HQSSLConfig | N2NConfig | MaskedDenoiserConfig:
     """Settings that work for most images, with patches that fit them.
 
     Parameters
     ----------
     images : sequence of ndarray (S, (Z,) Y, X, C)
-    method : {'n2v', 'n2v2', 'structn2v', 'hqssl', 'n2n', 'masked'}
+    method : {'n2v', 'n2v2', 'structn2v', 'r2r', 'hqssl', 'n2n', 'masked'}
         For 'masked' the images are clean ones.
     **settings
         In place of ours; for 'structn2v' also `axis` and `length`.

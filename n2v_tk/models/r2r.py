@@ -1,0 +1,96 @@
+"""Recorrupted-to-Recorrupted: pairs for Noise2Noise from single noisy images."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..config.r2r import R2RConfig
+from ..data.patches import check_patch_fits, grid_patches
+from ..data.recorruption import RecorruptedDataWrapper, recorrupt
+from ..data.sampling import middle
+from ..data.sequences import batch_rng
+from ..errors import ImageError
+from ..losses import mse
+from ..nets.unet import build_unet, network_options
+from ..normalization import normalize
+from ..prediction.posterior import noise_variance_of
+from .with_posterior import WithPosterior
+
+VALIDATION_PATCHES = 256
+# that tell the noise, and how much of each
+NOISE_IMAGES, NOISE_SIDE = 16, 1024
+
+
+class R2R(WithPosterior):
+    """Recorrupted-to-Recorrupted: noise is added to a noisy image twice, so that both are a pair.
+
+    What is added to the input is taken from the target, weighed so that the noise of the two is
+    independent: then the squared loss has the minimum that clean targets would give it, for inputs
+    a little noisier than the image (Pang, Zheng, Quan, Ji. Recorrupted-to-Recorrupted: unsupervised
+    deep learning for image denoising. CVPR 2021). Every pixel teaches, none is hidden. The noise
+    must be independent from pixel to pixel and about normal, and its level is given or estimated;
+    noise beyond it stays in the image.
+
+    Parameters, attributes and errors as in `Denoiser`.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> noisy = rng.normal(100, 10, (1, 64, 64, 1))
+    >>> config = R2RConfig(noisy, noise_level=10.0, unet_n_first=4, train_epochs=1,
+    ...                    train_steps_per_epoch=2, train_seed=1)
+    >>> model = R2R(config, basedir=None)
+    >>> history = model.train(noisy, verbose=0)
+    >>> model.predict(noisy[0, ..., 0], "YX").shape
+    (64, 64)
+    """
+
+    config_class = R2RConfig
+    # of the noise of the training images
+    _variance_of = None
+
+    def _build(self):
+        return build_unet(**network_options(self.config))
+
+    @property
+    def divisor(self):
+        return 2**self.config.unet_n_depth
+
+    def _loss(self):
+        return mse
+
+    def _training_data(self, images, steps_per_epoch):
+        c = self.config
+        check_patch_fits(images, c.train_patch_shape, self.divisor)
+        self._variance_of = self._noise_variance(images)
+        return RecorruptedDataWrapper(
+            images, self._variance_of, c.r2r_alpha, c.train_batch_size, steps_per_epoch,
+            c.train_patch_shape, c.train_augment, seed=self._seed, scaling=self.fixed_scaling(),
+            workers=c.train_workers,
+        )  # fmt: skip
+
+    def _validation_data(self, images):
+        """Patches with noise drawn once, so that the losses of epochs compare."""
+        c = self.config
+        check_patch_fits(images, c.train_patch_shape, self.divisor)
+        patches, _ = grid_patches(images, c.train_patch_shape, VALIDATION_PATCHES)
+        patches = np.stack([np.asarray(patch, np.float32) for patch in patches])
+        # epochs count from 0, so this stream is never one of the training batches
+        rng = batch_rng(self._seed, 2**32 - 1, 0)
+        pair = recorrupt(patches, self._variance_of, c.r2r_alpha, rng)
+        return tuple(normalize(part, *self.fixed_scaling()) for part in pair)
+
+    def _noise_variance(self, images):
+        """Variance of the noise over the signal, in units of the images."""
+        samples = [sample for image in images for sample in image]
+        chosen = samples[:: -(-len(samples) // NOISE_IMAGES)]
+        parts = [middle(sample, NOISE_SIDE) for sample in chosen]
+        sides = np.min([part.shape[:-1] for part in parts], axis=0)
+        together = np.stack([part[tuple(slice(side) for side in sides)] for part in parts])
+        try:
+            return noise_variance_of(together, self.config.noise_level)
+        except ImageError as error:
+            raise ImageError(f"{error} Give their noise_level, or train on more of them.") from None
+
+    def _check_noise(self, noise):
+        return self.config.noise_level if noise is None else noise

@@ -1,0 +1,132 @@
+"""Recorrupted-to-Recorrupted: pairs of single noisy images."""
+
+import numpy as np
+import pytest
+
+from n2v_tk import R2R, R2RConfig, estimate_noise, load_model
+from n2v_tk.data.noise import poisson_gaussian
+from n2v_tk.errors import ConfigError, ImageError
+
+FAST = {"unet_n_first": 8, "train_seed": 1, "train_epochs": 2, "train_steps_per_epoch": 60,
+        "train_precision": "float32"}  # fmt: skip
+
+
+def error(a, b):
+    return float(np.mean((np.asarray(a, float) - b) ** 2))
+
+
+def smooth(n=4, side=96, channels=1):
+    y, x = np.mgrid[:side, :side] / side
+    phase = np.random.default_rng(0).uniform(0, 6, (n, 1, 1, channels))
+    waves = np.sin(8 * x[None, ..., None] + phase) * np.cos(7 * y[None, ..., None] - phase)
+    return (100 + 60 * waves).astype("float32")
+
+
+@pytest.mark.parametrize("level", [None, 20.0])
+def test_noise_goes(level, rng, tmp_path):
+    clean = smooth()
+    X = clean + rng.normal(0, 20, clean.shape)
+    model = R2R(R2RConfig(X, noise_level=level, **FAST), "m", tmp_path)
+    history = model.train(X, X[:1], verbose=0)
+    assert np.isfinite(history.history["val_loss"]).all()
+    denoised = model.predict(X[0], "YXC")
+    assert error(denoised, clean[0]) < error(X[0], clean[0]) / 5
+    again = load_model(tmp_path / "m")
+    assert type(again) is R2R
+    assert again.config == model.config
+    np.testing.assert_array_equal(again.predict(X[0], "YXC"), denoised)
+
+
+def test_noise_of_a_camera_goes(rng):
+    clean = smooth(side=128, channels=2)
+    X = poisson_gaussian(clean, 4.0, 5.0)
+    model = R2R(R2RConfig(X, noise_level=(4.0, 0.0, 5.0), **FAST), basedir=None)
+    model.train(X, verbose=0)
+    denoised = np.stack([model.predict(x, "YXC") for x in X])
+    assert error(denoised, clean) < error(X, clean) / 5
+    assert abs(np.mean(denoised - clean)) < 3
+
+
+def test_a_volume(rng):
+    clean = np.repeat(smooth(1, 48)[:, None], 16, axis=1)
+    X = clean + rng.normal(0, 20, clean.shape)
+    settings = FAST | {"train_learning_rate": 2e-3, "train_steps_per_epoch": 40}
+    config = R2RConfig(X, noise_level=20.0, train_patch_shape=(8, 32, 32), **settings)
+    model = R2R(config, basedir=None)
+    model.train(X, verbose=0)
+    assert error(model.predict(X[0, ..., 0], "ZYX"), clean[0, ..., 0]) < 400 / 3
+
+
+def test_too_little_noise_said_leaves_noise_and_the_posterior_takes_the_level_of_the_config(rng):
+    """The level counts: what is beyond it stays."""
+    clean = smooth()
+    X = clean + rng.normal(0, 20, clean.shape)
+    errors, kept = [], []
+    for level in (20.0, 8.0):
+        model = R2R(R2RConfig(X, noise_level=level, **FAST), basedir=None)
+        model.train(X, verbose=0)
+        errors.append(error(model.predict(X[0], "YXC"), clean[0]))
+        told = model.predict(X[0], "YXC", output="posterior", noise=level)
+        np.testing.assert_array_equal(model.predict(X[0], "YXC", output="posterior"), told)
+        kept.append(np.abs(told - model.predict(X[0], "YXC", output="posterior", noise=12.0)).max())
+    assert errors[0] < 0.7 * errors[1]
+    assert min(kept) > 0
+
+
+def test_the_level_is_that_of_the_training_images_of_any_size(rng):
+    images = [rng.normal(50, 10, s) * [1.0, 3.0] for s in ((3, 300, 80, 2), (1, 90, 1500, 2))]
+    model = R2R(R2RConfig(images, **FAST), basedir=None)
+    found = model._noise_variance(images)(np.full((1, 4, 4, 2), 50, np.float32))
+    assert found.reshape(-1, 2)[0] == pytest.approx([100, 900], rel=0.1)
+    # of a validation image that is too small to tell it
+    model.train(images, images[0][:1, :64, :64], epochs=1, steps_per_epoch=1, verbose=0)
+
+
+def test_what_tells_no_noise_is_refused_before_work(rng, tmp_path):
+    X = rng.normal(50, 10, (1, 64, 64, 1))[:, :40, :40]
+    model = R2R(R2RConfig(X, **FAST), "m", tmp_path)
+    with pytest.raises(ImageError, match=r"40, 40.*noise_level"):
+        model.train(X, verbose=0)
+    assert not list(tmp_path.rglob("*.h5"))
+
+
+def test_settings_that_do_not_fit(rng):
+    X = rng.normal(50, 10, (1, 64, 80, 1))
+    for level in (0.0, -3.0, (1.0, 0.0, 0.0), (0.0, 0.0, 3.0), float("nan"), (1.0, np.inf, 2.0)):
+        with pytest.raises(ConfigError, match="noise_level"):
+            R2RConfig(X, noise_level=level)
+    with pytest.raises(ConfigError, match="not distributions"):
+        R2RConfig(X, probabilistic=True)
+    with pytest.raises(ConfigError, match="train_loss"):
+        R2RConfig(X, train_loss="mae")
+    with pytest.raises(ConfigError, match="r2r_alpha"):
+        R2RConfig(X, r2r_alpha=0)
+    with pytest.raises(ConfigError, match=r"divisible by 4.*\(30, 64\)"):
+        R2RConfig(X, train_patch_shape=(30, 64))
+    with pytest.raises(ConfigError, match="has the channels"):
+        R2RConfig(X, n_channel_out=2)
+    with pytest.raises(ImageError, match="at least 4 pixels"):
+        R2RConfig(X[:, :3])
+
+
+def test_defaults_fit_the_images_and_are_those_of_noise2void(rng):
+    from n2v_tk import N2VConfig
+
+    X = rng.normal(50, 10, (1, 50, 200, 1))
+    ours, theirs = R2RConfig(X), N2VConfig.recommended(X)
+    assert ours.train_patch_shape == theirs.n2v_patch_shape == (48, 64)
+    for name in (
+        "unet_kern_size", "unet_n_first", "batch_norm", "train_schedule", "train_ramps",
+        "train_learning_rate", "train_batch_size", "train_epochs", "train_steps_per_epoch",
+    ):  # fmt: skip
+        assert getattr(ours, name) == getattr(theirs, name), name
+    assert R2RConfig(rng.normal(50, 10, (1, 14, 100, 50, 1))).train_patch_shape == (12, 64, 48)
+    assert R2RConfig(n_dim=3).train_patch_shape == (16, 64, 64)
+    assert R2RConfig().train_patch_shape == (64, 64)
+
+
+def test_the_estimate_is_what_estimate_noise_says(rng):
+    X = rng.normal(50, 10, (2, 128, 128, 1))
+    variance = R2R(R2RConfig(X), basedir=None)._noise_variance([X])
+    told = estimate_noise(X[..., 0]).sigma ** 2
+    assert float(np.mean(variance(np.full((1, 2, 2, 1), 50.0)))) == pytest.approx(told, rel=0.02)
