@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 
 from ..config.r2r import R2RConfig
+from ..data.noise_estimation import noise_if_enough
 from ..data.patches import check_patch_fits, grid_patches
 from ..data.recorruption import RecorruptedDataWrapper, recorrupt
 from ..data.sampling import middle
@@ -19,6 +22,8 @@ from .with_posterior import WithPosterior
 VALIDATION_PATCHES = 256
 # that tell the noise, and how much of each
 NOISE_IMAGES, NOISE_SIDE = 16, 1024
+# skewness from which noise is not normal enough
+LOPSIDED = 0.2
 
 
 class R2R(WithPosterior):
@@ -28,8 +33,9 @@ class R2R(WithPosterior):
     independent: then the squared loss has the minimum that clean targets would give it, for inputs
     a little noisier than the image (Pang, Zheng, Quan, Ji. Recorrupted-to-Recorrupted: unsupervised
     deep learning for image denoising. CVPR 2021). Every pixel teaches, none is hidden. The noise
-    must be independent from pixel to pixel and about normal, and its level is given or estimated;
-    noise beyond it stays in the image.
+    must be independent from pixel to pixel and normal, and its level is given or estimated; noise
+    beyond it stays in the image, and so does part of noise of few photons, which is not normal:
+    training warns of that. `N2V` takes independent noise of any kind.
 
     Parameters, attributes and errors as in `Denoiser`.
 
@@ -62,7 +68,9 @@ class R2R(WithPosterior):
     def _training_data(self, images, steps_per_epoch):
         c = self.config
         check_patch_fits(images, c.train_patch_shape, self.divisor)
-        self._variance_of = self._noise_variance(images)
+        together = _some_of(images)
+        self._variance_of = self._noise_variance(together)
+        _warn_if_lopsided(together)
         return RecorruptedDataWrapper(
             images, self._variance_of, c.r2r_alpha, c.train_batch_size, steps_per_epoch,
             c.train_patch_shape, c.train_augment, seed=self._seed, scaling=self.fixed_scaling(),
@@ -80,17 +88,38 @@ class R2R(WithPosterior):
         pair = recorrupt(patches, self._variance_of, c.r2r_alpha, rng)
         return tuple(normalize(part, *self.fixed_scaling()) for part in pair)
 
-    def _noise_variance(self, images):
-        """Variance of the noise over the signal, in units of the images."""
-        samples = [sample for image in images for sample in image]
-        chosen = samples[:: -(-len(samples) // NOISE_IMAGES)]
-        parts = [middle(sample, NOISE_SIDE) for sample in chosen]
-        sides = np.min([part.shape[:-1] for part in parts], axis=0)
-        together = np.stack([part[tuple(slice(side) for side in sides)] for part in parts])
+    def _noise_variance(self, noisy):
+        """Variance of the noise of images (S, (Z,) Y, X, C) over the signal, in their units."""
         try:
-            return noise_variance_of(together, self.config.noise_level)
+            return noise_variance_of(noisy, self.config.noise_level)
         except ImageError as error:
             raise ImageError(f"{error} Give their noise_level, or train on more of them.") from None
 
     def _check_noise(self, noise):
         return self.config.noise_level if noise is None else noise
+
+
+def _some_of(images):
+    """The middles of some images, of one size, as a stack."""
+    samples = [sample for image in images for sample in image]
+    chosen = samples[:: -(-len(samples) // NOISE_IMAGES)]
+    parts = [middle(sample, NOISE_SIDE) for sample in chosen]
+    sides = np.min([part.shape[:-1] for part in parts], axis=0)
+    return np.stack([part[tuple(slice(side) for side in sides)] for part in parts])
+
+
+def _warn_if_lopsided(noisy):
+    """With a third moment, the noise of a pair depends on each other although uncorrelated.
+
+    The square of one then tells of the other, which is what a network learns: it leaves
+    ``skewness**2 / 2 / (1 + alpha**2)**2`` of the variance of the noise in the image.
+    """
+    found = [noise_if_enough(noisy[..., c]) for c in range(noisy.shape[-1])]
+    skewness = max((of.skewness for of in found if of is not None), key=abs, default=0.0)
+    if abs(skewness) > LOPSIDED:
+        warnings.warn(
+            "The noise is not normal, as that of few photons is not: R2R will leave part of it in "
+            f"the image. Received: noise with a skewness of {skewness:.2g}. Use N2V (method 'n2v'),"
+            " which takes independent noise of any kind.",
+            stacklevel=5,
+        )

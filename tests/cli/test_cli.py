@@ -201,7 +201,7 @@ def test_bad_input_is_refused_before_any_work(run, noisy, tmp_path, rng, monkeyp
     refused("denoise", noisy, "-o", out, "--method", "structn2v", "--struct-length", "4",
             words=["odd"])  # fmt: skip
     refused("denoise", noisy, "-o", out, "--method", "structn2v", "--posterior",
-            words=["n2v2, hqssl only", "--posterior"])  # fmt: skip
+            words=["n2v2, r2r, hqssl only", "--posterior"])  # fmt: skip
     refused("denoise", noisy, "-o", tmp_path / "o.zarr", "--posterior", words=["block by block"])
     refused(*saved("few.npy", rng.normal(size=(48, 48))), "--patch", "32,32", "--posterior",
             words=["Too few pixels", "48, 48"])  # fmt: skip
@@ -451,6 +451,28 @@ def test_hqssl(run, noisy, tmp_path):
     code, text = run("train", noisy, "-o", tmp_path / "n", "--noise-level", "3")
     assert code == 1
     assert "--method hqssl" in text
+
+
+def test_r2r(run, noisy, tmp_path):
+    model, out = tmp_path / "m", tmp_path / "out.tif"
+    code, text = run("train", noisy, "-o", model, "--method", "r2r", "--noise-level", "100", *QUICK)
+    assert code == 0, text
+    assert "R2R, 2D, noise 100.0" in run("info", model)[1]
+    results = []
+    for more in ([], ["--posterior"]):
+        code, text = run("predict", noisy, "-m", model, "-o", out, "--overwrite", *more)
+        assert code == 0, text
+        results.append(read_image(out).data)
+    assert (results[0] != results[1]).any()
+    code, text = run("denoise", noisy, "-o", tmp_path / "d.tif", "--method", "r2r", *QUICK)
+    assert code == 0, text
+    for options, words in (
+        (["--noise-level", "-3"], "noise_level must be"),
+        (["--noise-model", "camera"], "--noise-model is for --method hqssl"),
+    ):
+        code, text = run("train", noisy, "-o", tmp_path / "n", "--method", "r2r", *options)
+        assert code == 1
+        assert words in text
 
 
 def test_n2n_with_pairs_and_frames(run, rng, tmp_path):

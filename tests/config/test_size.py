@@ -12,6 +12,7 @@ from n2v_tk.config import (
     MaskedDenoiserConfig,
     N2NConfig,
     N2VConfig,
+    R2RConfig,
 )
 from n2v_tk.config.reading import load_config
 from n2v_tk.config.size import TRAINING_LIMIT
@@ -36,6 +37,8 @@ CONFIGS = [
     HQSSLConfig(net_width=4, covariance="diagonal", noise_scope="image", noise_model="camera"),
     N2NConfig(net_width=6),
     N2NConfig(network="unet", n_dim=3, **SMALL),
+    R2RConfig(n_channel_in=2, n_channel_out=2, **SMALL),
+    R2RConfig(n_dim=3, **SMALL),
     MaskedDenoiserConfig(net_width=8, net_heads=2, net_depths=(2, 1), net_window=4),
     MaskedDenoiserConfig(
         net_width=12, net_heads=3, net_depths=(1,), n_channel_in=3, n_channel_out=3
@@ -110,7 +113,7 @@ def test_the_message_tells_the_memory(monkeypatch):
         N2VConfig(train_batch_size=10**9)
 
 
-@pytest.mark.parametrize("method", [N2VConfig, CAREConfig, HQSSLConfig, N2NConfig])
+@pytest.mark.parametrize("method", [N2VConfig, CAREConfig, HQSSLConfig, N2NConfig, R2RConfig])
 def test_large_but_usual_settings_pass(method):
     assert method(train_batch_size=256).step_bytes() < TRAINING_LIMIT / 10
     if method is not HQSSLConfig:

@@ -244,6 +244,16 @@ def test_the_variance_of_few_photons(electrons, multiplied):
     np.testing.assert_allclose(np.mean(ratios, axis=0), 1, atol=0.06)
 
 
+@pytest.mark.parametrize("photons", [3, 30, None])
+def test_how_lopsided_noise_is(photons, rng):
+    clean = 1 + 0.5 * np.sin(np.mgrid[:512, :512][0] / 30)
+    if photons is None:
+        assert abs(estimate_noise(clean + rng.normal(0, 0.3, clean.shape)).skewness) < 0.03
+        return
+    estimate = estimate_noise(rng.poisson(photons * clean) / photons)
+    assert estimate.skewness == pytest.approx(1 / np.sqrt(photons), rel=0.15)
+
+
 @pytest.mark.parametrize("camera", [(3.0, 20.0, 100.0), (0.4, 2.0, 0.0), (12.0, 30.0, -50.0)])
 def test_photons_of_all_cameras_have_one_noise(camera, rng):
     gain, read, offset = camera

@@ -98,7 +98,7 @@ def test_settings_that_fit_the_image(rng):
 
 @pytest.mark.parametrize("method", ["structn2v", "n2n"])
 def test_methods_without_a_posterior_say_so(rng, method):
-    with pytest.raises(ConfigError, match=rf"n2v, n2v2, hqssl only.*{method}"):
+    with pytest.raises(ConfigError, match=rf"n2v, n2v2, r2r, hqssl only.*{method}"):
         n2v_tk.denoise(rng.normal(size=(2, 64, 64)), "TYX", method, posterior=True)
 
 

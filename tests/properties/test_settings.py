@@ -14,9 +14,18 @@ from n2v_tk.config.hqssl import HQSSLConfig
 from n2v_tk.config.masked import MaskedDenoiserConfig
 from n2v_tk.config.n2n import N2NConfig
 from n2v_tk.config.n2v import N2VConfig
+from n2v_tk.config.r2r import R2RConfig
 from n2v_tk.config.reading import load_config
 
-CONFIGS = [N2VConfig, CAREConfig, N2NConfig, HQSSLConfig, MaskedDenoiserConfig, DIPConfig]
+CONFIGS = [
+    N2VConfig,
+    CAREConfig,
+    N2NConfig,
+    R2RConfig,
+    HQSSLConfig,
+    MaskedDenoiserConfig,
+    DIPConfig,
+]
 # what is valid somewhere, so that settings meet that fit only alone
 PLAUSIBLE = st.one_of(
     NUMBERS,
