@@ -22,8 +22,8 @@ from .with_posterior import WithPosterior
 VALIDATION_PATCHES = 256
 # that tell the noise, and how much of each
 NOISE_IMAGES, NOISE_SIDE = 16, 1024
-# skewness from which noise is not normal enough
-LOPSIDED = 0.2
+# skewness from which noise is not normal enough, and the share of it that is much to be left over
+LOPSIDED, LEFT_OVER = 0.2, 0.25
 
 
 class R2R(WithPosterior):
@@ -34,8 +34,9 @@ class R2R(WithPosterior):
     a little noisier than the image (Pang, Zheng, Quan, Ji. Recorrupted-to-Recorrupted: unsupervised
     deep learning for image denoising. CVPR 2021). Every pixel teaches, none is hidden. The noise
     must be independent from pixel to pixel and normal, and its level is given or estimated; noise
-    beyond it stays in the image, and so does part of noise of few photons, which is not normal:
-    training warns of that. `N2V` takes independent noise of any kind.
+    beyond it stays in the image, and so does part of noise of few photons, which is not normal, or
+    of pixels that differ in their noise. Training warns of that: `N2V` takes independent noise of
+    any kind.
 
     Parameters, attributes and errors as in `Denoiser`.
 
@@ -88,6 +89,25 @@ class R2R(WithPosterior):
         pair = recorrupt(patches, self._variance_of, c.r2r_alpha, rng)
         return tuple(normalize(part, *self.fixed_scaling()) for part in pair)
 
+    def _fit(self, *arguments):
+        history = super()._fit(*arguments)
+        if self.example is not None:
+            self._warn_of_noise_left(self.example)
+        return history
+
+    def _warn_of_noise_left(self, noisy):
+        denoised = np.asarray(self.predict(noisy, self.config.axes))
+        before, after = _noise_by_channel(noisy), _noise_by_channel(denoised)
+        shares = [b.sigma / a.sigma for a, b in zip(before, after, strict=True) if a.sigma > 0]
+        if shares and max(shares) > LEFT_OVER:
+            warnings.warn(
+                "R2R left noise in the image: it is not normal, or stronger than noise_level, or "
+                f"differs from pixel to pixel. Received: a result with {max(shares):.0%} of its "
+                "standard deviation. Use N2V (method 'n2v'), which takes independent noise of any "
+                "kind.",
+                stacklevel=4,
+            )
+
     def _noise_variance(self, noisy):
         """Variance of the noise of images (S, (Z,) Y, X, C) over the signal, in their units."""
         try:
@@ -114,8 +134,7 @@ def _warn_if_lopsided(noisy):
     The square of one then tells of the other, which is what a network learns: it leaves
     ``skewness**2 / 2 / (1 + alpha**2)**2`` of the variance of the noise in the image.
     """
-    found = [noise_if_enough(noisy[..., c]) for c in range(noisy.shape[-1])]
-    skewness = max((of.skewness for of in found if of is not None), key=abs, default=0.0)
+    skewness = max((of.skewness for of in _noise_by_channel(noisy)), key=abs, default=0.0)
     if abs(skewness) > LOPSIDED:
         warnings.warn(
             "The noise is not normal, as that of few photons is not: R2R will leave part of it in "
@@ -123,3 +142,9 @@ def _warn_if_lopsided(noisy):
             " which takes independent noise of any kind.",
             stacklevel=5,
         )
+
+
+def _noise_by_channel(image):
+    """Estimates of the noise (..., C), none where there are too few pixels to tell."""
+    found = [noise_if_enough(image[..., c]) for c in range(image.shape[-1])]
+    return [of for of in found if of is not None]
