@@ -13,6 +13,7 @@ from n2v_tk import (
     HQSSL,
     N2N,
     N2V,
+    R2R,
     CAREConfig,
     DeepImagePrior,
     DIPConfig,
@@ -21,6 +22,7 @@ from n2v_tk import (
     MaskedDenoiserConfig,
     N2NConfig,
     N2VConfig,
+    R2RConfig,
 )
 
 HEADER = ["method", "resumed from", "identical to the bit"]
@@ -48,6 +50,12 @@ def n2n(folder):
     config = N2NConfig(noisy, **TRAINING, net_width=3, train_patch_shape=(32, 32), train_loss="l0")
     pair = (noisy[:2], noisy[2:])
     return N2N(config, "model", folder), (*pair, pair)
+
+
+def r2r(folder):
+    noisy = images()
+    config = R2RConfig(noisy, **TRAINING, unet_n_first=4, train_patch_shape=(32, 32))
+    return R2R(config, "model", folder), (noisy[:3], noisy[3:])
 
 
 def hqssl(folder):
@@ -81,6 +89,7 @@ METHODS = {
         folder, train_ema=0.9, train_schedule="cosine", train_keep="last"
     ),
     "Noise2Noise": n2n,
+    "R2R": r2r,
     "HQ-SSL": hqssl,
     "masked training": masked,
     "CARE": care,

@@ -57,8 +57,8 @@ class CopyAt(keras.callbacks.Callback):
             shutil.copytree(self.folder, self.copy)
 
 
-METHODS = ["N2V, drop-out, plateau", "N2V, average of weights, cosine", "Noise2Noise", "HQ-SSL",
-           "masked training", "CARE"]  # fmt: skip
+METHODS = ["N2V, drop-out, plateau", "N2V, average of weights, cosine", "Noise2Noise", "R2R",
+           "HQ-SSL", "masked training", "CARE"]  # fmt: skip
 
 
 @pytest.mark.parametrize(
