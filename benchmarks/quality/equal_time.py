@@ -82,7 +82,9 @@ class Task:
 
 def blind_spots(method, **changes):
     def run(task, args, seed):
-        config = N2VConfig.recommended(task.train, method, train_seed=seed, **changes)
+        # colours of photographs show the same things
+        settings = {"single_net_per_channel": "C" not in task.axes, **changes}
+        config = N2VConfig.recommended(task.train, method, train_seed=seed, **settings)
         return trained(task, args, N2V, config, task.train, outputs=prior_and_posterior)
 
     return run
