@@ -35,7 +35,7 @@ setup(
     license="BSD-3-Clause",
     license_files=["LICENSE"],
     keywords=(
-        "denoising, self-supervised, Noise2Void, N2V2, structN2V, Noise2Noise, HQ-SSL, "
+        "denoising, self-supervised, Noise2Void, N2V2, structN2V, Noise2Noise, R2R, HQ-SSL, "
         "Deep Image Prior, CARE, microscopy, bioimage analysis, Keras, TensorFlow Serving"
     ),
     python_requires=">=3.11",

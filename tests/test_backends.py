@@ -85,6 +85,9 @@ X = rng.integers(0, 256, (2, 32, 32, 1)).astype(np.uint8)
 quick = {"train_epochs": 1, "train_steps_per_epoch": 2, "train_batch_size": 2, "train_seed": 1}
 models = [
     n2v_tk.HQSSL(n2v_tk.HQSSLConfig(X, net_width=4, **quick), basedir=None),
+    n2v_tk.R2R(
+        n2v_tk.R2RConfig(X, unet_n_first=4, noise_level=(2.0, 1.0, 3.0), **quick), basedir=None
+    ),
     n2v_tk.MaskedDenoiser(
         n2v_tk.MaskedDenoiserConfig(
             X, net_width=12, net_heads=2, net_depths=(2,), train_patch_shape=(16, 16), **quick

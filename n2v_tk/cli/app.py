@@ -407,8 +407,8 @@ def demo(
         str,
         typer.Option(
             metavar="NAME",
-            autocompletion=words("n2v", "n2v2", "hqssl"),
-            help="n2v; n2v2 (no checkerboard); hqssl (noise of a known kind).",
+            autocompletion=words("n2v", "n2v2", "r2r", "hqssl"),
+            help="n2v; n2v2 (no checkerboard); r2r (normal noise); hqssl (noise of a known kind).",
         ),
     ] = "n2v",
     epochs: Epochs = None,

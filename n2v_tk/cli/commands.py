@@ -36,7 +36,7 @@ def denoise(
 
         # images too small to tell their noise are refused before the training
         for stack in stacks_of(images, model.config.n_dim):
-            noise_variance_of(stack)
+            noise_variance_of(stack, getattr(model.config, "noise_level", None))
     rescue = save_model or free_folder(targets[0].with_suffix("").with_suffix(""))
     train_model(console, model, images, rescue, devices=training["devices"])
     try:

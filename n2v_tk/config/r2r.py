@@ -10,10 +10,8 @@ from pydantic import Field
 
 from ..errors import ConfigError
 from .base import Count, Positive, Share
-from .recommended import SHARED, patch_for
+from .recommended import RECOMMENDED_3D, SHARED, patch_for
 from .unet import UNetConfig, count_dimensions
-
-_IN_3D = {"train_learning_rate": 1e-3, "train_steps_per_epoch": 40}
 
 
 class R2RConfig(UNetConfig):
@@ -75,7 +73,7 @@ class R2RConfig(UNetConfig):
     def __init__(self, X=None, **settings):
         n_dim = settings.get("n_dim", 2) if X is None else count_dimensions(X)
         if n_dim == 3:
-            settings = _IN_3D | settings
+            settings = RECOMMENDED_3D | settings
         if "train_patch_shape" not in settings and n_dim in (2, 3):
             depth = settings.get("unet_n_depth", type(self).model_fields["unet_n_depth"].default)
             settings = {**settings, "train_patch_shape": patch_for(X, n_dim, depth)}
@@ -109,13 +107,17 @@ class R2RConfig(UNetConfig):
                 "A denoised image has the channels of the noisy one. Received: n_channel_in="
                 f"{self.n_channel_in}, n_channel_out={self.n_channel_out}."
             )
-        level = self.noise_level
-        if level is None:
-            return self
-        numbers = np.atleast_1d(level)
+        fixed = self.unet_input_shape[:-1]
+        if any(g not in (None, p) for g, p in zip(fixed, sides, strict=True)):
+            raise ConfigError(
+                "unet_input_shape must have the sides of train_patch_shape where it has any. "
+                f"Received: {self.unet_input_shape} and {sides}. Use None to take any size."
+            )
+        numbers = np.atleast_1d(1.0 if self.noise_level is None else self.noise_level)
         if not np.isfinite(numbers).all() or min(numbers[0], numbers[-1]) <= 0:
             raise ConfigError(
                 "noise_level must be a standard deviation above 0, or (gain, offset, read noise) "
-                f"with gain and read noise above 0, or None to estimate it. Received: {level}."
+                f"with gain and read noise above 0, or None to estimate it. Received: "
+                f"{self.noise_level}."
             )
         return self

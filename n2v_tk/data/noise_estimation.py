@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -46,8 +47,9 @@ class NoiseEstimate:
     variance_in_the_dark : float
         Variance where the image is darkest, as it was seen.
     skewness : float
-        Third moment over the cube of the standard deviation: 0 for normal noise, one over the root
-        of the number of photons for shot noise, more behind an electron multiplier.
+        Third moment of neighbouring differences over the cube of their standard deviation: 0 for
+        normal noise, one over the root of the number of photons for shot noise, more behind an
+        electron multiplier. Fine texture may have one too, and lessens that of the noise.
     """
 
     sigma: float
@@ -160,15 +162,28 @@ def estimate_noise(image: np.ndarray, axes: str | None = None) -> NoiseEstimate:
         planes = np.moveaxis(stack, -1, 1).reshape(-1, *stack.shape[1:3])
     else:
         planes = image.reshape(-1, *image.shape[-2:])
-    blocks = _blocks(np.asarray(planes, np.float64))
+    return estimate_noise_of_planes(planes, f"shape {image.shape}")
+
+
+def estimate_noise_of_planes(planes: Sequence[np.ndarray], what: str = "") -> NoiseEstimate:
+    """`estimate_noise` of planes (Y, X) whose sizes may differ.
+
+    Parameters
+    ----------
+    planes : sequence of ndarray (Y, X)
+    what : str
+        They are called so if they have too few pixels.
+    """
+    blocks = _blocks(planes)
     if len(blocks.means) < _LEAST_BLOCKS:
+        what = what or f"planes of {[tuple(plane.shape) for plane in planes][:4]}"
         raise ImageError(
-            f"Too few pixels to tell the noise from. Received: shape {image.shape}. "
+            f"Too few pixels to tell the noise from. Received: {what}. "
             f"{_LEAST_BLOCKS} blocks of {_BLOCK} x {_BLOCK} pixels are needed."
         )
     _, variance, gain, at_zero = _photon_transfer(blocks)
     at_mean = max(gain * blocks.means.mean() + at_zero, 0.0)
-    # structure adds to the second moments; that of its third differs in sign from place to place
+    # bright spots on dark ground, and dark ones on bright, have third moments of their own
     second = blocks.variances.mean()
     skewness = blocks.thirds.mean() / second**1.5 if second > 0 else 0.0
     return NoiseEstimate(
@@ -200,7 +215,7 @@ def noise_over_signal(planes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     signal, variance : ndarray
         Grey values, and squared grey values.
     """
-    return _photon_transfer(_blocks(np.asarray(planes, np.float64)))[:2]
+    return _photon_transfer(_blocks(planes))[:2]
 
 
 class _Blocks(NamedTuple):
@@ -216,6 +231,7 @@ def _blocks(planes):
 
     found = []
     for plane in planes:
+        plane = np.asarray(plane, np.float64)
         residual = convolve(plane, _WEIGHTS)[1:-1, 1:-1]
         cut = [s // _BLOCK * _BLOCK for s in residual.shape]
         shape = (cut[0] // _BLOCK, _BLOCK, cut[1] // _BLOCK, _BLOCK)

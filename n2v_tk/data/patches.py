@@ -38,7 +38,12 @@ def as_image_list(images: Images, n_dim: int | None = None) -> list[np.ndarray]:
     return images
 
 
-def check_patch_fits(images: Sequence[np.ndarray], shape: Sequence[int], divisor: int = 1) -> None:
+def check_patch_fits(
+    images: Sequence[np.ndarray],
+    shape: Sequence[int],
+    divisor: int = 1,
+    setting: str = "n2v_patch_shape",
+) -> None:
     """Refuse images smaller than a patch, naming a patch that fits.
 
     Parameters
@@ -48,6 +53,8 @@ def check_patch_fits(images: Sequence[np.ndarray], shape: Sequence[int], divisor
         Patch, one side per spatial axis.
     divisor : int
         What patch sides must be divisible by.
+    setting : str
+        That has the patch.
     """
     smallest = [min(i.shape[axis + 1] for i in images) for axis in range(len(shape))]
     if any(p > s for p, s in zip(shape, smallest, strict=True)):
@@ -55,14 +62,14 @@ def check_patch_fits(images: Sequence[np.ndarray], shape: Sequence[int], divisor
             min(p, s // divisor * divisor) for p, s in zip(shape, smallest, strict=True)
         )
         remedy = (
-            f"Use n2v_patch_shape={fitting}."
+            f"Use {setting}={fitting}."
             if all(fitting)
             else f"Images need at least {divisor} pixels along every axis for this network; use a "
             "smaller unet_n_depth or larger images."
         )
         raise ImageError(
             f"Images must be at least as large as a patch. Received: images of {tuple(smallest)} "
-            f"and n2v_patch_shape={tuple(shape)}. {remedy}"
+            f"and {setting}={tuple(shape)}. {remedy}"
         )
 
 

@@ -111,7 +111,7 @@ class CARE(Denoiser):
                 f"Training images must have sides divisible by {self.divisor}. Received: "
                 f"{shape}. Set train_patch_shape, or cut them."
             )
-        check_patch_fits(X, shape, self.divisor)
+        check_patch_fits(X, shape, self.divisor, "train_patch_shape")
         if validation_data is not None:
             validation_data = self._check_validation(validation_data)
         data = PairDataWrapper(

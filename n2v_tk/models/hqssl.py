@@ -118,7 +118,7 @@ class HQSSL(Denoiser):
     def _training_data(self, images, steps_per_epoch):
         c = self.config
         c.check_domain(images)
-        check_patch_fits(images, c.train_patch_shape, DIVISOR)
+        check_patch_fits(images, c.train_patch_shape, DIVISOR, "train_patch_shape")
         self._start_level(images)
         scaling = self.fixed_scaling()
         return PairDataWrapper(
@@ -152,7 +152,7 @@ class HQSSL(Denoiser):
 
     def _validation_data(self, images):
         shape = self.config.train_patch_shape
-        check_patch_fits(images, shape, DIVISOR)
+        check_patch_fits(images, shape, DIVISOR, "train_patch_shape")
         patches, _ = grid_patches(images, shape, VALIDATION_PATCHES)
         x = np.stack([normalize(patch, *self.fixed_scaling()) for patch in patches])
         return x, x

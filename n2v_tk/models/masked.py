@@ -128,7 +128,7 @@ class MaskedDenoiser(Denoiser):
         self._check_range(images)
         self._check_noise(noise, images)
         steps = self._count(epochs, steps_per_epoch)[1]
-        check_patch_fits(images, c.train_patch_shape, c.net_window)
+        check_patch_fits(images, c.train_patch_shape, c.net_window, "train_patch_shape")
         validation = None
         if validation_X is not None:
             held_out = self._check_training_images(validation_X, "Validation images")
@@ -164,7 +164,7 @@ class MaskedDenoiser(Denoiser):
 
     def _noisy_and_clean(self, images, noise):
         c = self.config
-        check_patch_fits(images, c.train_patch_shape, c.net_window)
+        check_patch_fits(images, c.train_patch_shape, c.net_window, "train_patch_shape")
         patches, _ = grid_patches(images, c.train_patch_shape, VALIDATION_PATCHES)
         clean = np.stack([np.asarray(patch, np.float32) for patch in patches])
         rng = np.random.default_rng([self._seed, 1])

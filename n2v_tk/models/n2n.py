@@ -196,7 +196,7 @@ class N2N(Denoiser):
         if c.means is None and c.normalization == "dataset":
             settings = type(c)._settings_from(images)
             c.update_parameters(means=settings["means"], stds=settings["stds"])
-        check_patch_fits(images, c.train_patch_shape, self.divisor)
+        check_patch_fits(images, c.train_patch_shape, self.divisor, "train_patch_shape")
         scaling = self.fixed_scaling()
         if wrapper is PairDataWrapper:
             options["target_scaling"] = scaling
@@ -253,7 +253,7 @@ class N2N(Denoiser):
             )
         X, Y = check_pairs(*pair, self.config.n_dim)
         self._check(X, Y, "Validation images")
-        check_patch_fits(X, self.config.train_patch_shape, self.divisor)
+        check_patch_fits(X, self.config.train_patch_shape, self.divisor, "train_patch_shape")
         offset, scale = self.fixed_scaling()
         patches = (
             grid_patches(images, self.config.train_patch_shape, VALIDATION_PATCHES)[0]

@@ -135,7 +135,7 @@ def denoise(
     stack = StackLayout.of(image, axes, n_dim).to_stack(image)
     if posterior and method != "hqssl":
         # an image too small to tell its noise is refused before the training
-        noise_variance_of(stack)
+        noise_variance_of(stack, settings.get("noise_level"))
     model = new_model([stack], method, None, train_seed=seed, **settings)
     train_with_validation(model, [stack], verbose=verbose)
     options = {"output": "posterior"} if posterior else {}
@@ -294,7 +294,8 @@ def go_on_with(
     """
     if not isinstance(old, N2V):
         raise ModelFolderError(
-            f"Only models of N2V learn from noisy images alone. Received: {old!r}."
+            f"Only models of N2V are trained further on new images. Received: {old!r}. Train a new "
+            "model, or give a model of N2V."
         )
     images = as_image_list(images, old.config.n_dim)
     if images[0].shape[-1] != old.config.n_channel_in:

@@ -7,12 +7,13 @@ import warnings
 import numpy as np
 
 from ..config.r2r import R2RConfig
-from ..data.noise_estimation import noise_if_enough
+from ..data.noise_estimation import estimate_noise_of_planes
 from ..data.patches import check_patch_fits, grid_patches
 from ..data.recorruption import RecorruptedDataWrapper, recorrupt
 from ..data.sampling import middle
 from ..data.sequences import batch_rng
 from ..errors import ImageError
+from ..lazy import let_go
 from ..losses import mse
 from ..nets.unet import build_unet, network_options
 from ..normalization import normalize
@@ -20,10 +21,10 @@ from ..prediction.posterior import noise_variance_of
 from .with_posterior import WithPosterior
 
 VALIDATION_PATCHES = 256
-# that tell the noise, and how much of each
-NOISE_IMAGES, NOISE_SIDE = 16, 1024
-# skewness from which noise is not normal enough, and the share of it that is much to be left over
-LOPSIDED, LEFT_OVER = 0.2, 0.25
+# that tell the noise, and their largest side
+NOISE_PLANES, NOISE_SIDE = 16, 1024
+# skewness from which noise is not normal enough
+LOPSIDED = 0.12
 
 
 class R2R(WithPosterior):
@@ -68,10 +69,8 @@ class R2R(WithPosterior):
 
     def _training_data(self, images, steps_per_epoch):
         c = self.config
-        check_patch_fits(images, c.train_patch_shape, self.divisor)
-        together = _some_of(images)
-        self._variance_of = self._noise_variance(together)
-        _warn_if_lopsided(together)
+        check_patch_fits(images, c.train_patch_shape, self.divisor, "train_patch_shape")
+        self._variance_of = self._noise_variance(images)
         return RecorruptedDataWrapper(
             images, self._variance_of, c.r2r_alpha, c.train_batch_size, steps_per_epoch,
             c.train_patch_shape, c.train_augment, seed=self._seed, scaling=self.fixed_scaling(),
@@ -81,7 +80,7 @@ class R2R(WithPosterior):
     def _validation_data(self, images):
         """Patches with noise drawn once, so that the losses of epochs compare."""
         c = self.config
-        check_patch_fits(images, c.train_patch_shape, self.divisor)
+        check_patch_fits(images, c.train_patch_shape, self.divisor, "train_patch_shape")
         patches, _ = grid_patches(images, c.train_patch_shape, VALIDATION_PATCHES)
         patches = np.stack([np.asarray(patch, np.float32) for patch in patches])
         # epochs count from 0, so this stream is never one of the training batches
@@ -89,62 +88,59 @@ class R2R(WithPosterior):
         pair = recorrupt(patches, self._variance_of, c.r2r_alpha, rng)
         return tuple(normalize(part, *self.fixed_scaling()) for part in pair)
 
-    def _fit(self, *arguments):
-        history = super()._fit(*arguments)
-        if self.example is not None:
-            self._warn_of_noise_left(self.example)
-        return history
-
-    def _warn_of_noise_left(self, noisy):
-        denoised = np.asarray(self.predict(noisy, self.config.axes))
-        before, after = _noise_by_channel(noisy), _noise_by_channel(denoised)
-        shares = [b.sigma / a.sigma for a, b in zip(before, after, strict=True) if a.sigma > 0]
-        if shares and max(shares) > LEFT_OVER:
-            warnings.warn(
-                "R2R left noise in the image: it is not normal, or stronger than noise_level, or "
-                f"differs from pixel to pixel. Received: a result with {max(shares):.0%} of its "
-                "standard deviation. Use N2V (method 'n2v'), which takes independent noise of any "
-                "kind.",
-                stacklevel=4,
-            )
-
-    def _noise_variance(self, noisy):
-        """Variance of the noise of images (S, (Z,) Y, X, C) over the signal, in their units."""
+    def _noise_variance(self, images):
+        """Variance of the noise over the signal, in units of the images."""
+        planes, level = _planes(images), self.config.noise_level
         try:
-            return noise_variance_of(noisy, self.config.noise_level)
-        except ImageError as error:
-            raise ImageError(f"{error} Give their noise_level, or train on more of them.") from None
+            estimates = _estimates(planes)
+        except ImageError:
+            if level is None:
+                raise
+            estimates = []
+        _warn_if_lopsided(estimates)
+        return noise_variance_of(planes[0], estimates if level is None else level)
 
     def _check_noise(self, noise):
         return self.config.noise_level if noise is None else noise
 
 
-def _some_of(images):
-    """The middles of some images, of one size, as a stack."""
-    samples = [sample for image in images for sample in image]
-    chosen = samples[:: -(-len(samples) // NOISE_IMAGES)]
-    parts = [middle(sample, NOISE_SIDE) for sample in chosen]
-    sides = np.min([part.shape[:-1] for part in parts], axis=0)
-    return np.stack([part[tuple(slice(side) for side in sides)] for part in parts])
+def _planes(images):
+    """Some planes (Y, X, C), spread over all images, of large ones the middle."""
+    places = [
+        (image, (sample, *z))
+        for image in images
+        for sample in range(len(image))
+        for z in np.ndindex(image.shape[1:-3])
+    ]
+    chosen = places[:: -(-len(places) // NOISE_PLANES)]
+    planes = [middle(image[place], NOISE_SIDE) for image, place in chosen]
+    for image in images:
+        let_go(image)
+    return planes
 
 
-def _warn_if_lopsided(noisy):
+def _estimates(planes):
+    """Noise of each channel."""
+    try:
+        channels = range(planes[0].shape[-1])
+        return [estimate_noise_of_planes([plane[..., c] for plane in planes]) for c in channels]
+    except ImageError as error:
+        raise ImageError(f"{error} Give their noise_level, or train on more of them.") from None
+
+
+def _warn_if_lopsided(estimates):
     """With a third moment, the noise of a pair depends on each other although uncorrelated.
 
-    The square of one then tells of the other, which is what a network learns: it leaves
-    ``skewness**2 / 2 / (1 + alpha**2)**2`` of the variance of the noise in the image.
+    The square of one then tells of the other, which is what a network learns: in the image it
+    leaves about ``skewness**2 / 2 / (1 + alpha**2)**4`` of the variance of the noise. Photons make
+    noise lopsided towards bright values; texture of dark gaps makes it seem so towards dark ones.
     """
-    skewness = max((of.skewness for of in _noise_by_channel(noisy)), key=abs, default=0.0)
-    if abs(skewness) > LOPSIDED:
+    skewness = max((estimate.skewness for estimate in estimates), default=0.0)
+    if skewness > LOPSIDED:
         warnings.warn(
-            "The noise is not normal, as that of few photons is not: R2R will leave part of it in "
-            f"the image. Received: noise with a skewness of {skewness:.2g}. Use N2V (method 'n2v'),"
-            " which takes independent noise of any kind.",
+            "The noise does not seem to be normal, as that of few photons is not: R2R may leave "
+            f"part of it in the image. Received: images with a skewness of {skewness:.2g} from "
+            "pixel to pixel. Compare with N2V (method 'n2v'), which takes independent noise of "
+            "any kind.",
             stacklevel=5,
         )
-
-
-def _noise_by_channel(image):
-    """Estimates of the noise (..., C), none where there are too few pixels to tell."""
-    found = [noise_if_enough(image[..., c]) for c in range(image.shape[-1])]
-    return [of for of in found if of is not None]

@@ -310,16 +310,20 @@ def test_every_method_names_its_paper():
     assert len({citation_of(config).doi for config in configs}) == len(configs)
 
 
-@pytest.mark.parametrize("network", ["n2n", "unet"])
-def test_packages_of_noise2noise(network, tmp_path):
+@pytest.mark.parametrize(("network", "author"), [("n2n", "Lehtinen"), ("unet", "Lehtinen"),
+                                                 ("r2r", "Pang")])  # fmt: skip
+def test_packages_of_other_methods(network, author, tmp_path):
     image = np.random.default_rng(0).normal(100, 20, (1, 64, 96, 1)).astype(np.float32)
     small = {"net_width": 6} if network == "n2n" else {"unet_n_first": 4}
-    config = n2v_tk.N2NConfig(image, network=network, **small)
-    model = n2v_tk.N2N(config, "model", basedir=None)
+    if network == "r2r":
+        model = n2v_tk.R2R(n2v_tk.R2RConfig(image, **small), "model", basedir=None)
+    else:
+        config = n2v_tk.N2NConfig(image, network=network, **small)
+        model = n2v_tk.N2N(config, "model", basedir=None)
     model.loaded = True
     for kind in ("bioimageio", "fiji-n2v"):
         options = {"test_image": image[0], "axes": "YXC"} if kind == "bioimageio" else {}
         path = model.export(kind, tmp_path / f"{kind}.zip", **options)
         with zipfile.ZipFile(path) as archive:
             texts = [archive.read(n).decode() for n in archive.namelist() if n.endswith(".yaml")]
-        assert any("Lehtinen" in text for text in texts)
+        assert any(author in text for text in texts)

@@ -18,7 +18,7 @@ from n2v_tk.cli.failing import report_error
 TYPED = TEXTS.map(lambda text: text.replace("\0", "").replace("\ud800", "\udcff"))
 WORDS = TYPED | st.sampled_from(
     ["1,1", "2x2", "0,1", "8,8", "64", "3,3,3", "1e9", "500MB", "gaussian", "camera", "hqssl",
-     "n2n", "masked", "structn2v", "psnr", "psnr,frc", "cpu", "gpu:7", "weights_last.h5",
+     "n2n", "r2r", "masked", "structn2v", "psnr", "psnr,frc", "cpu", "gpu:7", "weights_last.h5",
      "openvino", "0.4", "tcp://127.0.0.1:1", "serving", "onnx", "keras", "fiji-n2v", "denoise",
      "superres", "4", "Z", "uint16", "int8", "complex64", "auto", "mixed_bfloat16"]
 )  # fmt: skip
