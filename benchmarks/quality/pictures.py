@@ -16,7 +16,7 @@ import numpy as np
 from skimage import data
 
 from n2v_tk import psnr
-from n2v_tk.plot import strip
+from n2v_tk.plot.picture import Picture, grey_scale
 
 from . import equal_time
 from .images import score, with_noise
@@ -70,14 +70,19 @@ def draw(args):
     args.pictures.mkdir(parents=True, exist_ok=True)
     for which in ("best", "worst"):
         found = sorted((s for w, s in squares if w == which), reverse=which == "best")[:SHOWN]
-        pictures = {}
-        for _, i, y, x in found:
-            truth = task.truth[i][y : y + SIDE, x : x + SIDE]
-            for title, images in shown.items():
-                square = images[i][y : y + SIDE, x : x + SIDE]
-                reached = "" if images is task.truth else f" {psnr(truth, square, 255.0):.1f} dB"
-                pictures[f"{NAMES[i]}, {title}{reached}"] = square
-        picture = strip(pictures, "YX", columns=len(shown))
+        picture = Picture(figsize=(1.75 * len(shown), 2.0 * SHOWN))
+        rows = picture.subplots(SHOWN, len(shown))
+        for cells, (_, i, y, x) in zip(rows, found, strict=True):
+            square = slice(y, y + SIDE), slice(x, x + SIDE)
+            truth = task.truth[i][square]
+            low, high = grey_scale(truth)
+            for cell, (title, images) in zip(cells, shown.items(), strict=True):
+                reached = ""
+                if images is not task.truth:
+                    reached = f"{psnr(truth, images[i][square], 255.0):.1f} dB"
+                cell.imshow(images[i][square], cmap="gray", vmin=low, vmax=high)
+                cell.set_axis_off()
+                cell.set_title(f"{title}\n{reached}" if cells is rows[0] else reached, fontsize=8)
         picture.savefig(args.pictures / f"{which}.png", dpi=90)
 
 
