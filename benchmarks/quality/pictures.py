@@ -6,13 +6,15 @@
 Needs no other data. Nine grey pictures with noise (numpy's default_rng([9, index]), nothing
 clipped) are all that a method sees, and it is judged on them; Noise2Noise has them with other noise
 too. --pictures draws, from what is in --keep, the squares of 96 pixels that the posterior of
-Noise2Void is nearest to and furthest from: best.png and worst.png, one square of each photograph.
+Noise2Void is nearest to and furthest from, flat ones left out: best.png and worst.png, one square
+of each photograph.
 Otherwise as in bsd68.
 """
 
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 from skimage import data
 
 from n2v_tk import psnr
@@ -23,6 +25,8 @@ from .images import score, with_noise
 
 NAMES = ("camera", "cell", "coins", "moon", "brick", "gravel", "grass", "page", "clock")
 SEED, SIDE, SHOWN = 9, 96, 3
+# standard deviation that a square must have to be shown, in grey values
+CONTRAST = 20.0
 METHODS = ["n2v", "n2v2", "r2r", "n2n", "hqssl known", "hqssl estimated", "dip"]
 # (method, result) by the title that they are shown with
 COLUMNS = {
@@ -64,15 +68,17 @@ def draw(args):
         found = []
         for y, x in corners.reshape(2, -1).T:
             square = slice(y, y + SIDE), slice(x, x + SIDE)
+            if truth[square].std() < CONTRAST:
+                continue
             result = shown["N2V, posterior"][i][square]
             found.append((psnr(truth[square], result, 255.0), i, y, x))
-        squares += [("best", max(found)), ("worst", min(found))]
+        squares += [("best", max(found)), ("worst", min(found))] if found else []
     args.pictures.mkdir(parents=True, exist_ok=True)
     for which in ("best", "worst"):
         found = sorted((s for w, s in squares if w == which), reverse=which == "best")[:SHOWN]
         picture = Picture(figsize=(1.75 * len(shown), 2.0 * SHOWN))
         rows = picture.subplots(SHOWN, len(shown))
-        for cells, (_, i, y, x) in zip(rows, found, strict=True):
+        for row, (cells, (_, i, y, x)) in enumerate(zip(rows, found, strict=True)):
             square = slice(y, y + SIDE), slice(x, x + SIDE)
             truth = task.truth[i][square]
             low, high = grey_scale(truth)
@@ -82,8 +88,10 @@ def draw(args):
                     reached = f"{psnr(truth, images[i][square], 255.0):.1f} dB"
                 cell.imshow(images[i][square], cmap="gray", vmin=low, vmax=high)
                 cell.set_axis_off()
-                cell.set_title(f"{title}\n{reached}" if cells is rows[0] else reached, fontsize=8)
-        picture.savefig(args.pictures / f"{which}.png", dpi=90)
+                cell.set_title(f"{title}\n{reached}" if row == 0 else reached, fontsize=8)
+        path = args.pictures / f"{which}.png"
+        picture.savefig(path, dpi=90)
+        Image.open(path).convert("L").save(path, optimize=True)
 
 
 def main():
