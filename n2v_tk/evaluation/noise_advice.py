@@ -14,6 +14,8 @@ from .sampled import Sampled
 # correlation with the next pixel below which noise counts as independent, and that from which it
 # spoils what a blind spot predicts
 INDEPENDENT, CORRELATED = 0.03, 0.1
+# skewness below which it counts as normal
+NORMAL = 0.05
 # share of what is left of the image that is smooth from pixel to pixel, along both axes
 SMOOTH = 0.55
 _LONGEST_LINE = 21
@@ -73,6 +75,15 @@ def with_medians(advice: Advice) -> Advice:
     if advice.method == "n2v":
         advice.method = "n2v2"
         advice.reason += " Its medians leave out hot pixels."
+    return advice
+
+
+def with_r2r(advice: Advice, noise: NoiseEstimate | None) -> Advice:
+    """For normal noise: R2R beside Noise2Void, since it sees all pixels and learns from all."""
+    if advice.method == "n2v" and noise is not None and abs(noise.skewness) < NORMAL:
+        advice.reason += (
+            " The noise looks normal: compare with r2r, which keeps more fine structure."
+        )
     return advice
 
 

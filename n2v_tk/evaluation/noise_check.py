@@ -11,7 +11,7 @@ from ..axes import StackLayout, normalize_axes
 from ..data.noise_estimation import NoiseEstimate, noise_if_enough
 from ..normalization import check_image
 from .findings import Finding, look_for_faults, look_for_size, say_axes
-from .noise_advice import Advice, advise, with_medians
+from .noise_advice import Advice, advise, with_medians, with_r2r
 from .noise_structure import NoiseStructure, noise_structure
 from .sampled import sample_planes
 
@@ -178,6 +178,7 @@ def check_noise(image: np.ndarray, axes: str | None = None) -> NoiseCheck:
     faults = look_for_faults(planes, noise, structure, image.dtype)
     if any(fault.kind == "hot pixels" for fault in faults):
         advice = with_medians(advice)
+    advice = with_r2r(advice, noise)
     findings = [
         say_axes(image, axes, guessed),
         *look_for_size(image.shape, axes),

@@ -167,6 +167,14 @@ def test_grey_values(noisy):
     assert not {"rescaled", "step", "rounding"} & set(kinds(check_noise(np.round(noisy + 200))))
 
 
+def test_normal_noise_is_worth_a_comparison_with_r2r(rng):
+    clean = 100 + 20 * np.sin(np.mgrid[:256, :256][0] / 30)
+    check = check_noise(clean + rng.normal(0, 10, clean.shape))
+    assert (check.method, "r2r" in check.reason) == ("n2v", True)
+    photons = check_noise(10.0 * rng.poisson(clean / 10))
+    assert (photons.method, "r2r" in photons.reason) == ("n2v", False)
+
+
 def test_hot_pixels(noisy, rng):
     hot = noisy.copy()
     hot[rng.random(hot.shape) < 5e-4] += 500
