@@ -156,14 +156,16 @@ def run(method, data, name, seed, minutes, pictures):
 
 
 def untrained(data, name):
-    """Of the noisy image, of BM3D if it is known, and what `check_noise` recommends."""
+    """Of the noisy image, of BM3D if it is known, what `check_noise` recommends, and how lopsided
+    the noise is."""
     noisy, truth = load(data / "real", name)
     bm3d = None
     if name != "camera_lines":
         of_set = baselines(data / "real", "baselines_real.json")[name]
         bm3d = next(iter(of_set["per_image"].values()))["vst_bm3d"]
     method = check_noise(noisy, "YX").method
-    return scored({"": noisy}, truth) | {"bm3d psnr": bm3d, "method": method}
+    found = {"bm3d psnr": bm3d, "method": method, "skewness": estimate_noise(noisy).skewness}
+    return scored({"": noisy}, truth) | found
 
 
 def main():

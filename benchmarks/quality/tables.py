@@ -217,11 +217,11 @@ def real(effort):
             row.append(number([of["psnr"] for of in runs]))
             if has_posterior:
                 row.append(number([of["posterior psnr"] for of in runs]))
-        rows.append([name, *row, noisy["method"]])
+        rows.append([name, *row, noisy["method"], f"{noisy['skewness']:.2f}"])
     heads = ["", "noisy", "BM3D, told the noise"]
     for method, has_posterior in methods.items():
         heads += [_TITLES[method], *(["its posterior"] if has_posterior else [])]
-    return table([*heads, "advice"], rows) + "\n\n" + when(used) if used else ""
+    return table([*heads, "advice", "skewness"], rows) + "\n\n" + when(used) if used else ""
 
 
 def main():

@@ -247,12 +247,7 @@ class N2VConfig(UNetConfig):
             raise ConfigError(
                 f"structN2V_fill must be 'neighbours' or (low, high). Received: {fill}."
             )
-        fixed = self.unet_input_shape[:-1]
-        if any(g not in (None, p) for g, p in zip(fixed, sides, strict=True)):
-            raise ConfigError(
-                "unet_input_shape must have the sides of n2v_patch_shape where it has any. "
-                f"Received: {self.unet_input_shape} and {sides}. Use None to take any size."
-            )
+        self._check_fixed_sides()
         window = (2 * self.n2v_neighborhood_radius + 1) ** self.n_dim
         if window > _LARGEST_WINDOW:
             raise ConfigError(

@@ -107,12 +107,7 @@ class R2RConfig(UNetConfig):
                 "A denoised image has the channels of the noisy one. Received: n_channel_in="
                 f"{self.n_channel_in}, n_channel_out={self.n_channel_out}."
             )
-        fixed = self.unet_input_shape[:-1]
-        if any(g not in (None, p) for g, p in zip(fixed, sides, strict=True)):
-            raise ConfigError(
-                "unet_input_shape must have the sides of train_patch_shape where it has any. "
-                f"Received: {self.unet_input_shape} and {sides}. Use None to take any size."
-            )
+        self._check_fixed_sides()
         numbers = np.atleast_1d(1.0 if self.noise_level is None else self.noise_level)
         if not np.isfinite(numbers).all() or min(numbers[0], numbers[-1]) <= 0:
             raise ConfigError(

@@ -117,6 +117,15 @@ class UNetConfig(DenoiserConfig):
                 f"{divisor}) and the number of channels, e.g. {shape}. Received: {given}."
             )
 
+    def _check_fixed_sides(self):
+        """Of a network that takes one size only: patches must have it."""
+        fixed, sides = self.unet_input_shape[:-1], self.patch_shape
+        if any(g not in (None, p) for g, p in zip(fixed, sides, strict=True)):
+            raise ConfigError(
+                f"unet_input_shape must have the sides of {self.size_of_patch[0]} where it has "
+                f"any. Received: {self.unet_input_shape} and {sides}. Use None to take any size."
+            )
+
 
 def count_dimensions(X) -> int:
     """Spatial axes of training images 'S(Z)YXC', or of the first of a sequence of them."""

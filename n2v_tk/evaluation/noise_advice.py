@@ -82,7 +82,7 @@ def with_r2r(advice: Advice, noise: NoiseEstimate | None) -> Advice:
     """For normal noise: R2R beside Noise2Void, since it sees all pixels and learns from all."""
     if advice.method == "n2v" and noise is not None and abs(noise.skewness) < NORMAL:
         advice.reason += (
-            " The noise looks normal: compare with r2r, which keeps more fine structure."
+            " The noise looks normal: compare with r2r, which may keep more fine structure."
         )
     return advice
 

@@ -35,9 +35,9 @@ class R2R(WithPosterior):
     a little noisier than the image (Pang, Zheng, Quan, Ji. Recorrupted-to-Recorrupted: unsupervised
     deep learning for image denoising. CVPR 2021). Every pixel teaches, none is hidden. The noise
     must be independent from pixel to pixel and normal, and its level is given or estimated; noise
-    beyond it stays in the image, and so does part of noise of few photons, which is not normal, or
-    of pixels that differ in their noise. Training warns of that: `N2V` takes independent noise of
-    any kind.
+    beyond it stays in the image, and so does part of noise of pixels that differ, or of few
+    photons, which is not normal and which training warns of. `N2V` takes independent noise of any
+    kind.
 
     Parameters, attributes and errors as in `Denoiser`.
 

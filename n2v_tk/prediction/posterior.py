@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 
@@ -21,18 +21,14 @@ _TINY = np.finfo(np.float32).tiny
 
 def noise_variance_of(
     noisy: np.ndarray,
-    noise: float
-    | tuple[float, float, float]
-    | NoiseEstimate
-    | Sequence[NoiseEstimate]
-    | None = None,
+    noise: float | tuple[float, float, float] | NoiseEstimate | list[NoiseEstimate] | None = None,
 ) -> Callable[[np.ndarray], np.ndarray]:
     """Variance of the noise as a function of the clean image.
 
     Parameters
     ----------
     noisy : ndarray (S, (Z,) Y, X, C)
-    noise : float, (gain, offset, read noise), or NoiseEstimate for all or each channel, optional
+    noise : float, (gain, offset, read noise), NoiseEstimate, or a list of one per channel, optional
         Standard deviation; a camera; or what was estimated. None estimates it from `noisy`, channel
         by channel and over all samples.
 
@@ -52,7 +48,7 @@ def noise_variance_of(
         lines = [_line_of(estimate_noise(noisy[..., c])) for c in range(noisy.shape[-1])]
     elif isinstance(noise, NoiseEstimate):
         lines = [_line_of(noise)]
-    elif isinstance(noise, list) and all(isinstance(one, NoiseEstimate) for one in noise):
+    elif isinstance(noise, list) and noise and all(isinstance(one, NoiseEstimate) for one in noise):
         lines = [_line_of(one) for one in noise]
     else:
         numbers = _numbers(noise)

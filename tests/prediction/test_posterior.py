@@ -139,7 +139,9 @@ def test_channels_are_estimated_on_their_own(rng):
         np.testing.assert_allclose(variance[..., c].mean(), expected, rtol=0.1)
 
 
-@pytest.mark.parametrize("noise", [0, -1, np.nan, "a", (1, 2), (0, 0, 1), (1, 0, 0), [[1, 2], 3]])
+@pytest.mark.parametrize(
+    "noise", [0, -1, np.nan, "a", [], (1, 2), (0, 0, 1), (1, 0, 0), [[1, 2], 3]]
+)
 def test_noise_that_is_none(noise):
     with pytest.raises(ConfigError, match="Received"):
         noise_variance_of(np.zeros((1, 64, 64, 1)), noise)
