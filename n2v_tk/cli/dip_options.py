@@ -51,7 +51,8 @@ Stop = Annotated[
     typer.Option(
         metavar="RULE",
         autocompletion=words("auto", "iterations", "held_out", "variance"),
-        help="iterations; held_out or variance: when it gets no better. auto: fits.",
+        help="iterations: after all; held_out or variance: when it gets no better. "
+        "auto: held_out for denoise and jpeg, else iterations.",
     ),
 ]
 Filters = Annotated[

@@ -156,5 +156,8 @@ Dtype = Annotated[
 ]
 Weights = Annotated[
     str | None,
-    typer.Option(metavar="FILE", help="Weight file, e.g. weights_last.h5. Default: best."),
+    typer.Option(
+        metavar="FILE",
+        help="Weight file, e.g. weights_last.h5. Default: the best; n2v2, r2r, masked: the last.",
+    ),
 ]

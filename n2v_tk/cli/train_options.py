@@ -14,7 +14,7 @@ Output = Annotated[
 ]
 LearningRate = Annotated[
     float | None,
-    typer.Option(min=0, metavar="RATE", rich_help_panel=TRAINING, help="Of Adam, at the start."),
+    typer.Option(min=0, metavar="RATE", rich_help_panel=TRAINING, help="Of Adam, at its highest."),
 ]
 Pairs = Annotated[
     list[str] | None,
@@ -29,7 +29,7 @@ Source = Annotated[
     typer.Option(
         "--from",
         metavar="MODEL",
-        help="Go on from this model (also of n2v): fine-tune its weights.",
+        help="Fine-tune the weights of this model of n2v, n2v2 or structn2v (also of n2v 0.3).",
     ),
 ]
 Resume = Annotated[

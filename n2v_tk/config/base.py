@@ -50,7 +50,7 @@ class DenoiserConfig(Settings):
         each image, or nothing.
     train_epochs, train_steps_per_epoch, train_batch_size : int
     train_learning_rate : float
-        Of Adam, at the start.
+        Of Adam, at its highest.
     train_schedule : {'plateau', 'cosine', 'ramps', 'milestones'}
         Reduce the learning rate when the validation loss stands still, as `train_reduce_lr`
         says (the default), along half a cosine to zero over all steps, up at the start and

@@ -44,7 +44,7 @@ class N2NConfig(UNetConfig):
         ('masked_mse', with noise that takes pixels away).
     train_patch_shape : tuple of int, optional
         Random patches, sides divisible by 32 (the paper's network) or ``2**unet_n_depth``.
-        Default: 256 (64 in 3D), or what the images allow.
+        Default: 256 (16 x 64 x 64 in 3D), or what the images allow.
     train_augment : bool
         Turn and flip both images of a pair alike, at random.
     **settings

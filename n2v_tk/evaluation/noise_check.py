@@ -65,7 +65,7 @@ class NoiseCheck:
 
         Returns
         -------
-        N2VConfig, N2NConfig or HQSSLConfig
+        N2VConfig or N2NConfig
             Give it to the model of that method, e.g. ``N2V(config, name, basedir)``.
         """
         from ..models.one_call import choose_n_dim, make_config

@@ -32,7 +32,7 @@ from .predicting import as_image
 # Planes fewer than these are denoised one by one: a 3D network needs depth to see anything.
 LEAST_PLANES = 8
 
-# of a model that is trained further: a quarter of what n2v_tk begins with, with batch norm
+# of a model that is trained further: an eighth of the usual one
 _RATE_FURTHER = 2.5e-4
 # and beside its network
 _KEPT = (
