@@ -29,7 +29,7 @@ Source = Annotated[
     typer.Option(
         "--from",
         metavar="MODEL",
-        help="Fine-tune the weights of this model of n2v, n2v2 or structn2v (also of n2v 0.3).",
+        help="Fine-tune the weights of this model of n2v, n2v2 or structn2v (also of the old n2v).",
     ),
 ]
 Resume = Annotated[

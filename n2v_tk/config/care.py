@@ -52,7 +52,6 @@ class CAREConfig(UNetConfig):
     train_augment: bool = False
     train_patch_shape: tuple[Count, ...] | None = None
 
-    wide_decoder: ClassVar[bool] = True
     size_of_patch: ClassVar[tuple[str, ...]] = ("train_patch_shape",)
 
     method: ClassVar[str] = "care"
@@ -83,12 +82,16 @@ class CAREConfig(UNetConfig):
         return {k: v for k, v in settings.items() if k not in ("means", "stds")}
 
     @property
+    def has_wide_decoder(self) -> bool:
+        return True
+
+    @property
     def patch_shape(self) -> tuple[int, ...] | None:
         """Of training patches; None where whole images are trained on."""
         return self.train_patch_shape
 
     @classmethod
-    def _from_predecessor(cls, data):
+    def _from_predecessor(cls, data, source):
         schedule = data.get("train_reduce_lr")
         if isinstance(schedule, dict) and "epsilon" in schedule:
             # the name of min_delta up to Keras 2.1.5

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
@@ -43,11 +45,15 @@ class N2VConfig(UNetConfig):
     ----------
     X : ndarray (S, (Z,) Y, X, C) or sequence of such, optional
         Noisy training images.
+    unet_wide_decoder : bool
+        As many filters on the way up as on the way down. Folders of n2v before 0.3.2 are opened
+        with it, since their networks are so; N2V2's are in any case.
     single_net_per_channel : bool
         One independent network per channel (True), or one for all.
     channel_wiring : {'own', 'last'}
         What each of several networks reads: its own channel, or the last one, as in n2v 0.3.3 by
-        mistake. Folders of n2v are opened with 'last', since that is what their weights know.
+        mistake. Folders of n2v are opened with 'last', since that is what their weights know,
+        but for those written with Keras of its own on TensorFlow 1, which wired them rightly.
     n2v_perc_pix : float
         Percentage of pixels made blind spots (1.5).
     n2v_patch_shape : tuple of int
@@ -96,6 +102,7 @@ class N2VConfig(UNetConfig):
     """
 
     batch_norm: bool = True
+    unet_wide_decoder: bool = False
     single_net_per_channel: bool = True
     channel_wiring: Literal["own", "last"] = "own"
 
@@ -198,6 +205,10 @@ class N2VConfig(UNetConfig):
         """Of training patches."""
         return self.n2v_patch_shape
 
+    @property
+    def has_wide_decoder(self) -> bool:
+        return self.skip_skipone or self.unet_wide_decoder
+
     def network_size(self) -> NetworkSize:
         if not self.single_net_per_channel:
             return super().network_size()
@@ -282,8 +293,10 @@ class N2VConfig(UNetConfig):
         )
 
     @classmethod
-    def _from_predecessor(cls, data):
-        data = {**_WHAT_N2V_DOES, **data}
+    def _from_predecessor(cls, data, source):
+        # which came with N2V2 in 0.3.2, as did n2v's own narrower network; before it was csbdeep's
+        wide = "skip_skipone" not in data
+        data = {**_WHAT_N2V_DOES, "unet_wide_decoder": wide, **data}
         for old, new in (("mean", "means"), ("std", "stds")):
             if old in data:
                 # one number for all channels in the first releases
@@ -297,7 +310,8 @@ class N2VConfig(UNetConfig):
             if data.get("n2v_manipulator", "uniform_withCP") == "uniform_withCP":
                 data["n2v_manipulator"] = "identity"
             data["n2v_neighborhood_radius"] = 1
-        if not data["single_net_per_channel"] or data.get("n_channel_in", 1) == 1:
+        one = not data["single_net_per_channel"] or data.get("n_channel_in", 1) == 1
+        if one or _wired_rightly(Path(source)):
             data["channel_wiring"] = "own"
         return data
 
@@ -306,6 +320,9 @@ class N2VConfig(UNetConfig):
         multi = self.n_channel_in > 1
         reasons = {
             "blurpool in 3D": self.blurpool and self.n_dim == 3,
+            "unet_wide_decoder, of n2v before 0.3.2": (
+                self.unet_wide_decoder and not self.skip_skipone
+            ),
             "probabilistic=True": self.probabilistic,
             "one network per channel, each reading its own channel (n2v would let all of them "
             "read the last one)": multi
@@ -319,6 +336,28 @@ class N2VConfig(UNetConfig):
             ),
         }
         return [reason for reason, applies in reasons.items() if applies]
+
+
+def _wired_rightly(source):
+    """Whether the weights beside a config.json are of a time when each of several networks read
+    its own channel.
+
+    Keras of its own, up to 2.3, made a graph once, when each network was at its channel. That
+    within TensorFlow, which calls itself '2.2.4-tf', '2.4.0' and so on, runs n2v's layer anew for
+    every prediction, when its counter is at the last one.
+    """
+    import h5py
+
+    folder = source.parent if source.name == "config.json" else source
+    for path in sorted(folder.glob("*.h5")):
+        try:
+            with h5py.File(path, "r") as file:
+                version = file.attrs.get("keras_version", "")
+        except OSError:
+            continue
+        text = version.decode() if isinstance(version, bytes) else str(version)
+        return re.fullmatch(r"2\.[0-3]\.\d+", text) is not None
+    return False
 
 
 def refuse_without_posterior(method: str, large: bool = False) -> None:

@@ -143,7 +143,7 @@ class Settings(pydantic.BaseModel):
         data.pop("n2v_tk_method", None)
         version = data.pop("n2v_tk_version", None)
         if version is None:
-            data = cls._from_predecessor(data)
+            data = cls._from_predecessor(data, source)
         unknown = {k: data.pop(k) for k in list(data) if k not in cls.model_fields}
         config = cls(**{**data, **changes})
         config._unknown = unknown
@@ -158,8 +158,8 @@ class Settings(pydantic.BaseModel):
         return config
 
     @classmethod
-    def _from_predecessor(cls, data: dict[str, Any]) -> dict[str, Any]:
-        """Settings of an old package's config.json in the meaning they have here."""
+    def _from_predecessor(cls, data: dict[str, Any], source: str | os.PathLike) -> dict[str, Any]:
+        """Settings of an old package's config.json, at `source`, in the meaning they have here."""
         return data
 
     def strange_to_predecessor(self) -> list[str]:

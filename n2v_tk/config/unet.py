@@ -60,8 +60,6 @@ class UNetConfig(DenoiserConfig):
     size_settings: ClassVar[tuple[str, ...]] = (
         "n_dim", "n_channel_in", "n_channel_out", "unet_n_depth", "unet_n_first", "unet_kern_size",
     )  # fmt: skip
-    # as many filters on the way up as on the way down
-    wide_decoder: ClassVar[bool] = False
 
     def __init__(self, X=None, **settings):
         n_dim = settings.get("n_dim", 2) if X is None else count_dimensions(X)
@@ -95,14 +93,19 @@ class UNetConfig(DenoiserConfig):
         self._check_input_shape()
         return self
 
+    @property
+    def has_wide_decoder(self) -> bool:
+        """Whether there are as many filters on the way up as on the way down."""
+        return self.skip_skipone
+
     def network_size(self) -> NetworkSize:
         return self._unet_size(self.n_channel_in, self.n_channel_out)
 
     def _unet_size(self, channels, n_out):
         return unet(
             self.n_dim, channels, n_out, self.unet_n_depth, self.unet_n_first, self.unet_kern_size,
-            self.batch_norm, self.blurpool, self.wide_decoder or self.skip_skipone,
-            self.skip_skipone, 1 + self.probabilistic,
+            self.batch_norm, self.blurpool, self.has_wide_decoder, self.skip_skipone,
+            1 + self.probabilistic,
         )  # fmt: skip
 
     def _check_input_shape(self):

@@ -1,4 +1,4 @@
-"""Opening packages of bioimage.io that hold a model of n2v_tk or of n2v 0.3."""
+"""Opening packages of bioimage.io that hold a model of n2v_tk or of n2v 0.3.3."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def open_package(path: Path, **changes):
     Parameters
     ----------
     path : path
-        A zip that `export_bioimageio` wrote, or `export_TF` of n2v 0.3.
+        A zip that `export_bioimageio` wrote, or `export_TF` of n2v 0.3.3.
     **changes
         Settings to have in place of the package's.
 
@@ -41,8 +41,9 @@ def open_package(path: Path, **changes):
         if {"config.json", "tf_model.zip"} <= names:
             return _of_n2v(package, path, Path(folder), changes)
     raise ModelFolderError(
-        f"The package holds no model of n2v_tk or n2v. Received: {path} with "
-        f"{', '.join(sorted(names)[:8])}. Run other packages with bioimageio.core."
+        f"The package holds no model of n2v_tk or n2v 0.3.3. Received: {path} with "
+        f"{', '.join(sorted(names)[:8])}. Of older n2v open the model folder; run other packages "
+        "with bioimageio.core."
     )
 
 

@@ -40,7 +40,7 @@ class CARE(Denoiser):
 
     def _build(self):
         options = network_options(self.config)
-        return build_unet(**options, n_channel_out=self.config.n_channel_out, wide_decoder=True)
+        return build_unet(**options, n_channel_out=self.config.n_channel_out)
 
     @property
     def divisor(self):

@@ -152,7 +152,7 @@ class N2V(WithPosterior):
 
     @classmethod
     def from_bioimageio(cls, path: str | os.PathLike, **changes) -> N2V:
-        """Open a package for bioimage.io of n2v_tk or of n2v 0.3.
+        """Open a package for bioimage.io of n2v_tk or of n2v 0.3.3.
 
         Parameters
         ----------

@@ -73,8 +73,8 @@ def build_unet(
     n_channel_out : int, optional
         Channels of the output. Default: those of the input.
     wide_decoder : bool
-        On the way up as many filters as on the way down, as csbdeep has it, and N2V2. N2V keeps
-        those of the first level.
+        On the way up as many filters as on the way down, as csbdeep has it, N2V2, and n2v before
+        0.3.2. N2V keeps those of the first level.
 
     Returns
     -------
@@ -132,6 +132,7 @@ def build_single_unet_per_channel(
     eps_scale: float = 1e-3,
     blurpool: bool = False,
     skip_skipone: bool = False,
+    wide_decoder: bool = False,
     channel_wiring: str = "own",
 ) -> keras.Model:
     """Independent U-Nets, one per channel, side by side in one model.
@@ -160,7 +161,7 @@ def build_single_unet_per_channel(
         own = inputs[..., channel : channel + 1] if n_channels > 1 else inputs
         features = _body(
             own, n_depth, n_filter_base, kernel_size, n_conv_per_depth, activation, batch_norm,
-            dropout, pool_size, blurpool, skip_skipone, False, prefix,
+            dropout, pool_size, blurpool, skip_skipone, wide_decoder, prefix,
         )  # fmt: skip
         means_and_scales.append(
             _head(features, own, 1, last_activation, residual, prob_out, eps_scale, prefix)
@@ -188,6 +189,7 @@ def network_options(config: UNetConfig) -> dict:
         "prob_out": config.probabilistic,
         "blurpool": config.blurpool,
         "skip_skipone": config.skip_skipone,
+        "wide_decoder": config.has_wide_decoder,
     }
 
 

@@ -30,6 +30,7 @@ CONFIGS = [
     N2VConfig(n_channel_in=3, n_channel_out=3, **SMALL),
     N2VConfig(n_channel_in=3, n_channel_out=3, single_net_per_channel=False, **SMALL),
     N2VConfig(probabilistic=True, **SMALL),
+    N2VConfig(n_channel_in=2, n_channel_out=2, unet_wide_decoder=True, unet_n_first=4),
     CAREConfig(n_channel_out=2, unet_n_depth=3, unet_n_first=3),
     CAREConfig(axes="ZYXC", probabilistic=True, **SMALL),
     HQSSLConfig(net_width=4),

@@ -5,13 +5,16 @@ import shutil
 import warnings
 from pathlib import Path
 
+import h5py
 import keras
 import numpy as np
 import pytest
 
 import n2v_tk
 from n2v_tk import CARE, N2V, N2VConfig
-from n2v_tk.errors import ConfigError, ModelFolderError
+from n2v_tk.config.reading import load_config
+from n2v_tk.errors import CompatibilityWarning, ConfigError, ModelFolderError
+from n2v_tk.models.one_call import go_on_with
 
 FOLDERS = Path(__file__).parents[1] / "data" / "legacy"
 AT_HAND = Path(__file__).parents[3] / "shared" / "fixtures" / "legacy"
@@ -19,6 +22,8 @@ NAMES = (
     "n2v2", "n2v2d_depth3", "n2v2d_nobn", "n2v2d_plain", "n2v2d_residual", "n2v3d", "rgb_joint",
     "rgb_single", "structn2v",
 )  # fmt: skip
+# of n2v 0.3.1, whose network is csbdeep's
+OLDER = ("older_joint", "older_single")
 pytestmark = pytest.mark.filterwarnings("ignore:THIS MODEL NEVER SAW")
 
 
@@ -36,7 +41,7 @@ def copy(name, tmp_path, **changes):
     return tmp_path / name
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", NAMES + OLDER)
 def test_a_folder_of_n2v_gives_its_results(name):
     model = N2V(None, name, FOLDERS)
     expected = np.load(FOLDERS / name / "results.npz")
@@ -107,17 +112,51 @@ def test_the_wiring_stays_when_a_model_is_copied(tmp_path):
 
 def test_older_folders_lack_keys(tmp_path):
     """Without single_net_per_channel, which came late, there was one network for all channels."""
-    late = dict.fromkeys(
-        ("single_net_per_channel", "structN2Vmask", "blurpool", "skip_skipone", "probabilistic"),
-        ...,
-    )
-    folder = copy("rgb_joint", tmp_path, **late, patch_shape=[32, 32])
+    late = dict.fromkeys(("single_net_per_channel", "structN2Vmask", "probabilistic"), ...)
+    folder = copy("older_joint", tmp_path, **late, patch_shape=[32, 32])
     expected = np.load(folder / "results.npz")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         model = N2V(None, folder.name, tmp_path)
     assert not model.config.single_net_per_channel
-    assert near(model.predict(expected["input"], "YXC"), expected["best"])
+    assert near(model.predict(expected["input"], str(expected["axes"])), expected["best"])
+
+
+@pytest.mark.parametrize("name", OLDER)
+def test_networks_before_0_3_2_are_wider_on_the_way_up(name, tmp_path):
+    model = N2V(None, name, FOLDERS)
+    assert model.config.unet_wide_decoder
+    # n2v 0.3.3 has another network
+    with pytest.warns(CompatibilityWarning, match="unet_wide_decoder, of n2v before 0.3.2"):
+        model.save(tmp_path / "copy")
+    again = N2V(None, "copy", tmp_path)
+    assert again.config == model.config
+    image = np.load(FOLDERS / name / "results.npz")
+    expected = model.predict(image["input"], str(image["axes"]))
+    assert np.array_equal(again.predict(image["input"], str(image["axes"])), expected)
+    for young in NAMES:
+        assert not N2VConfig.load(FOLDERS / young / "config.json").unet_wide_decoder
+
+
+def test_what_goes_on_with_an_older_model_has_its_network():
+    old = N2V(None, "older_single", FOLDERS)
+    image = np.load(FOLDERS / "older_single" / "results.npz")["input"]
+    new = go_on_with(old, [np.tile(image, (2, 2, 1))[None]], None)
+    for a, b in zip(old.keras_model.get_weights(), new.keras_model.get_weights(), strict=True):
+        assert np.array_equal(a, b)
+
+
+@pytest.mark.parametrize(
+    ("version", "wiring"),
+    [("2.2.4", "own"), ("2.3.1", "own"), ("2.2.4-tf", "last"), ("2.4.0", "last")],
+)
+def test_keras_of_its_own_wired_channels_rightly(tmp_path, version, wiring):
+    """Up to 2.3 it made its graph once, while each of n2v's networks was at its channel."""
+    folder = copy("older_single", tmp_path)
+    with h5py.File(folder / "weights_best.h5", "a") as file:
+        file.attrs["keras_version"] = version.encode()
+    assert N2VConfig.load(folder / "config.json").channel_wiring == wiring
+    assert load_config(folder).channel_wiring == wiring
 
 
 def test_the_first_releases_had_one_mean(tmp_path):
