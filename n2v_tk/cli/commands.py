@@ -30,13 +30,13 @@ def denoise(
     dtypes = _result_dtypes(images, targets, dtype)
     if save_model is not None:
         _check_model_folder(save_model, overwrite)
-    model = make_model(images, training, save_model, device)
-    if posterior and training["method"] != "hqssl":
-        from ..prediction.posterior import noise_variance_of
+    if posterior:
+        from ..models.one_call import refuse_untold_noise
 
-        # images too small to tell their noise are refused before the training
-        for stack in stacks_of(images, model.config.n_dim):
-            noise_variance_of(stack, getattr(model.config, "noise_level", None))
+        # planes tell it, in volumes too
+        stacks, level = stacks_of(images, 2), training["settings"].get("noise_level")
+        refuse_untold_noise(stacks, training["method"], level)
+    model = make_model(images, training, save_model, device)
     rescue = save_model or free_folder(targets[0].with_suffix("").with_suffix(""))
     train_model(console, model, images, rescue, devices=training["devices"])
     try:

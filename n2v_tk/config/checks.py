@@ -102,3 +102,14 @@ def explain(error: pydantic.ValidationError) -> str:
             message = message[:1].lower() + message[1:]
             lines.append(f"{where}: {message}. Received: {found['input']!r}.")
     return "\n".join(dict.fromkeys(lines))
+
+
+def noise_numbers(level) -> np.ndarray | None:
+    """A standard deviation, or gain, offset and read noise of a camera; None for other things."""
+    try:
+        values = np.asarray(level, float).reshape(-1)
+    except (TypeError, ValueError):
+        return None
+    if values.size not in (1, 3) or not np.isfinite(values).all() or values[0] <= 0:
+        return None
+    return values if values[-1] >= 0 else None

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
-import numpy as np
 import pydantic
 from pydantic import Field
 
 from ..errors import ConfigError
 from .base import Count, Positive, Share
+from .checks import noise_numbers
 from .recommended import RECOMMENDED_3D, SHARED, patch_for
 from .unet import UNetConfig, count_dimensions
 
@@ -108,11 +108,10 @@ class R2RConfig(UNetConfig):
                 f"{self.n_channel_in}, n_channel_out={self.n_channel_out}."
             )
         self._check_fixed_sides()
-        numbers = np.atleast_1d(1.0 if self.noise_level is None else self.noise_level)
-        if not np.isfinite(numbers).all() or min(numbers[0], numbers[-1]) <= 0:
+        if self.noise_level is not None and noise_numbers(self.noise_level) is None:
             raise ConfigError(
                 "noise_level must be a standard deviation above 0, or (gain, offset, read noise) "
-                f"with gain and read noise above 0, or None to estimate it. Received: "
+                "with gain above 0 and read noise not below, or None to estimate it. Received: "
                 f"{self.noise_level}."
             )
         return self

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..axes import StackLayout, normalize_axes
-from ..errors import ImageError
+from ..errors import AxesError, ImageError
 from ..normalization import check_image
 
 # second differences along both axes: blind to planes, of unit variance on white noise
@@ -144,6 +144,8 @@ def estimate_noise(image: np.ndarray, axes: str | None = None) -> NoiseEstimate:
 
     Raises
     ------
+    AxesError
+        If the image has less than two axes.
     ImageError
         If the image has too few pixels.
 
@@ -160,6 +162,8 @@ def estimate_noise(image: np.ndarray, axes: str | None = None) -> NoiseEstimate:
         axes = normalize_axes(axes, image.ndim)
         stack = StackLayout.of(image, axes, 2).to_stack(image)
         planes = np.moveaxis(stack, -1, 1).reshape(-1, *stack.shape[1:3])
+    elif image.ndim < 2:
+        raise AxesError(f"An image has at least two axes, Y and X. Received: shape {image.shape}.")
     else:
         planes = image.reshape(-1, *image.shape[-2:])
     return estimate_noise_of_planes(planes, f"shape {image.shape}")
@@ -179,7 +183,8 @@ def estimate_noise_of_planes(planes: Sequence[np.ndarray], what: str = "") -> No
         what = what or f"planes of {[tuple(plane.shape) for plane in planes][:4]}"
         raise ImageError(
             f"Too few pixels to tell the noise from. Received: {what}. "
-            f"{_LEAST_BLOCKS} blocks of {_BLOCK} x {_BLOCK} pixels are needed."
+            f"{_LEAST_BLOCKS} blocks of {_BLOCK} x {_BLOCK} pixels along Y and X are needed; axes "
+            "say which those are, where they are not the last two."
         )
     _, variance, gain, at_zero = _photon_transfer(blocks)
     at_mean = max(gain * blocks.means.mean() + at_zero, 0.0)

@@ -144,6 +144,9 @@ class Denoiser(Predicting, Training):
     def _build(self) -> keras.Model:
         raise NotImplementedError
 
+    def _learn_about(self, images):
+        """Find out what a method has to know of all images, before it trains on them."""
+
     def _training_data(self, images, steps_per_epoch):
         raise NotImplementedError
 

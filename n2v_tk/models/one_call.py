@@ -28,6 +28,7 @@ from .base import Denoiser
 from .loading import class_of
 from .n2v import N2V
 from .predicting import as_image
+from .r2r import noise_of_channels
 
 # Planes fewer than these are denoised one by one: a 3D network needs depth to see anything.
 LEAST_PLANES = 8
@@ -133,14 +134,40 @@ def denoise(
         raise ConfigError(f"n_dim must be 2 or 3. Received: {n_dim}.")
     n_dim = choose_n_dim([(image.shape, axes)], method) if n_dim is None else n_dim
     stack = StackLayout.of(image, axes, n_dim).to_stack(image)
-    if posterior and method != "hqssl":
-        # an image too small to tell its noise is refused before the training
-        noise_variance_of(stack, settings.get("noise_level"))
-    model = new_model([stack], method, None, train_seed=seed, **settings)
+    if posterior:
+        refuse_untold_noise([stack], method, settings.get("noise_level"))
+    if seed is not None:
+        settings = {"train_seed": seed} | settings
+    model = new_model([stack], method, None, **settings)
     train_with_validation(model, [stack], verbose=verbose)
     options = {"output": "posterior"} if posterior else {}
     result = model.predict(image, axes, dtype=dtype, tta=tta, **options)
     return (result, model) if return_model else result
+
+
+def refuse_untold_noise(
+    stacks: Sequence[np.ndarray], method: str, level: float | tuple | None = None
+) -> None:
+    """Refuse images to which a posterior cannot be made, before the training.
+
+    Parameters
+    ----------
+    stacks : sequence of ndarray (S, (Z,) Y, X, C)
+    method : str
+        'hqssl' learns the noise and needs nothing of the images.
+    level : float or (gain, offset, read noise), optional
+        As `noise_level` of the settings.
+
+    Raises
+    ------
+    ImageError
+        If there are too few pixels to tell the noise from.
+    ConfigError
+        If `level` is none.
+    """
+    if method != "hqssl":
+        for stack in stacks:
+            noise_variance_of(stack, level)
 
 
 def choose_n_dim(
@@ -175,6 +202,8 @@ def make_config(
     config = METHODS[method](images, **settings)
     if isinstance(config, N2VConfig):
         check_patch_fits(images, config.n2v_patch_shape, 2**config.unet_n_depth)
+    if isinstance(config, R2RConfig) and config.noise_level is None:
+        noise_of_channels(images)
     return config
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 
 import numpy as np
 
 from ..config.r2r import R2RConfig
-from ..data.noise_estimation import estimate_noise_of_planes
+from ..data.noise_estimation import NoiseEstimate, estimate_noise_of_planes
 from ..data.patches import check_patch_fits, grid_patches
 from ..data.recorruption import RecorruptedDataWrapper, recorrupt
 from ..data.sampling import middle
@@ -67,10 +68,12 @@ class R2R(WithPosterior):
     def _loss(self):
         return mse
 
+    def _learn_about(self, images):
+        self._variance_of = self._noise_variance(images)
+
     def _training_data(self, images, steps_per_epoch):
         c = self.config
         check_patch_fits(images, c.train_patch_shape, self.divisor, "train_patch_shape")
-        self._variance_of = self._noise_variance(images)
         return RecorruptedDataWrapper(
             images, self._variance_of, c.r2r_alpha, c.train_batch_size, steps_per_epoch,
             c.train_patch_shape, c.train_augment, seed=self._seed, scaling=self.fixed_scaling(),
@@ -90,18 +93,46 @@ class R2R(WithPosterior):
 
     def _noise_variance(self, images):
         """Variance of the noise over the signal, in units of the images."""
-        planes, level = _planes(images), self.config.noise_level
+        level = self.config.noise_level
         try:
-            estimates = _estimates(planes)
+            estimates = noise_of_channels(images)
         except ImageError:
             if level is None:
                 raise
             estimates = []
         _warn_if_lopsided(estimates)
-        return noise_variance_of(planes[0], estimates if level is None else level)
+        return noise_variance_of(images[0], estimates if level is None else level)
 
     def _check_noise(self, noise):
         return self.config.noise_level if noise is None else noise
+
+
+def noise_of_channels(images: Sequence[np.ndarray]) -> list[NoiseEstimate]:
+    """Noise of each channel of images, told from some of their planes.
+
+    Parameters
+    ----------
+    images : sequence of ndarray (S, (Z,) Y, X, C)
+
+    Raises
+    ------
+    ImageError
+        If they have too few pixels to tell it, or a channel has none.
+    """
+    planes = _planes(images)
+    try:
+        channels = range(planes[0].shape[-1])
+        found = [estimate_noise_of_planes([plane[..., c] for plane in planes]) for c in channels]
+    except ImageError as error:
+        raise ImageError(f"{error} Give their noise_level, or train on more of them.") from None
+    for channel, estimate in enumerate(found):
+        if not estimate.sigma > 0:
+            raise ImageError(
+                "R2R learns from noise, and the images show none. Received: channel "
+                f"{channel}, most of whose pixels are as their neighbours say. Give their "
+                "noise_level, leave the channel out, or take N2V (method 'n2v')."
+            )
+    return found
 
 
 def _planes(images):
@@ -117,15 +148,6 @@ def _planes(images):
     for image in images:
         let_go(image)
     return planes
-
-
-def _estimates(planes):
-    """Noise of each channel."""
-    try:
-        channels = range(planes[0].shape[-1])
-        return [estimate_noise_of_planes([plane[..., c] for plane in planes]) for c in channels]
-    except ImageError as error:
-        raise ImageError(f"{error} Give their noise_level, or train on more of them.") from None
 
 
 def _warn_if_lopsided(estimates):

@@ -35,7 +35,8 @@ class Training:
     """Trains `self.keras_model` as `self.config` says.
 
     Part of `Denoiser`, which see. Subclasses of that say what is trained on (`_training_data`,
-    `_validation_data`) and with which loss (`_loss`).
+    `_validation_data`), what is to be known of the images before (`_learn_about`), and with which
+    loss (`_loss`).
     """
 
     def prepare_for_training(self, optimizer=None, devices: int | None = None, **kwargs) -> None:
@@ -136,11 +137,12 @@ class Training:
         steps = self._count(epochs, steps_per_epoch)[1]
         if self.config.means is None:
             self.config.update_parameters(**_statistics_of(type(self.config), images))
-        data = self._training_data(images, steps)
-        validation = None
+        held_out = []
         if validation_X is not None:
             held_out = self._check_training_images(validation_X, "Validation images")
-            validation = self._validation_data(held_out)
+        self._learn_about(images + held_out)
+        data = self._training_data(images, steps)
+        validation = self._validation_data(held_out) if held_out else None
         return self._fit(data, validation, epochs, steps_per_epoch, verbose)
 
     def _take_up(self, resume):

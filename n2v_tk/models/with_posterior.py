@@ -61,13 +61,18 @@ class WithPosterior(Denoiser):
         AxesError, ImageError
             If the image does not fit the model, or has too few pixels to tell its noise.
         ConfigError
-            For another `output`, and for 'posterior' without `noise` if the model has a
-            `structN2Vmask`: noise that is correlated cannot be told from the image.
+            For another `output`, for `noise` with 'prior', and for 'posterior' without `noise` if
+            the model has a `structN2Vmask`: noise that is correlated cannot be told from the image.
         """
         options = (resizer, n_tiles, tta)
         more = (precision, normalizer, max_memory, engine)
         if output not in ("prior", "posterior"):
             raise ConfigError(f"output must be 'prior' or 'posterior'. Received: {output!r}.")
+        if output == "prior" and noise is not None:
+            raise ConfigError(
+                "The noise counts where the pixel itself is brought back. Received: noise without "
+                "output='posterior'. Give both, or neither."
+            )
         if output == "prior":
             return super().predict(img, axes, *options, dtype, *more)
         noise = self._check_noise(noise)

@@ -6,16 +6,23 @@ from collections.abc import Callable
 
 import numpy as np
 
+from ..config.checks import noise_numbers
 from ..data.noise_estimation import NoiseEstimate, estimate_noise
-from ..errors import ConfigError
+from ..errors import ConfigError, ImageError
 
 # pixels over which the spread of the clean image around the prediction is averaged (standard
 # deviation of a Gaussian window): narrower windows are noisy, wider ones blind to structure
 WIDTH = 6.0
 # deviations from which a pixel is no noise of the known kind but hot, and not to be believed
 _HOT = 3.0
-# by which pixels are changed to see what predictions take from them, in deviations of the noise
-_STEP = 0.2
+# by which pixels are changed to see what predictions take from them, in deviations of the noise;
+# and at least, as a share of the largest value, for float32 to hold it
+_STEP, _LEAST_STEP = 0.2, 1e-6
+# least deviation of the noise, as a share of the largest difference to the prediction: the fourth
+# power of their ratio is a float32
+_LEAST_DEVIATION = 1e-8
+# of a camera without read noise, in photons
+_LEAST_VARIANCE = 0.01
 _TINY = np.finfo(np.float32).tiny
 
 
@@ -40,36 +47,40 @@ def noise_variance_of(
     Raises
     ------
     ConfigError
-        If a number is not finite, or not above 0.
+        If a number is not finite, or not above 0 (read noise: below 0), or there are estimates of
+        another number of channels.
     ImageError
         If there are too few pixels to tell the noise from.
     """
     if noise is None:
-        lines = [_line_of(estimate_noise(noisy[..., c])) for c in range(noisy.shape[-1])]
+        try:
+            lines = [_line_of(estimate_noise(noisy[..., c])) for c in range(noisy.shape[-1])]
+        except ImageError as error:
+            raise ImageError(
+                f"{error} Give the noise, or take the prediction without the pixel itself "
+                "(output='prior')."
+            ) from None
     elif isinstance(noise, NoiseEstimate):
         lines = [_line_of(noise)]
     elif isinstance(noise, list) and noise and all(isinstance(one, NoiseEstimate) for one in noise):
+        if len(noise) not in (1, noisy.shape[-1]):
+            raise ConfigError(
+                "noise must be one estimate, or one for each channel of the image. Received: "
+                f"{len(noise)} for {noisy.shape[-1]} channels."
+            )
         lines = [_line_of(one) for one in noise]
     else:
-        numbers = _numbers(noise)
-        if numbers is None or min(numbers[0], numbers[-1]) <= 0:
+        numbers = noise_numbers(noise)
+        if numbers is None:
             raise ConfigError(
                 "noise must be a standard deviation above 0, or (gain, offset, read noise) with "
-                f"gain and read noise above 0. Received: {noise!r}."
+                f"gain above 0 and read noise not below. Received: {noise!r}."
             )
         gain, offset, read = numbers if numbers.size == 3 else (0.0, 0.0, numbers[0])
-        lines = [(gain, read**2 - gain * offset, read**2)]
+        least = max(read**2, _LEAST_VARIANCE * gain**2)
+        lines = [(gain, read**2 - gain * offset, least)]
     slope, at_zero, least = np.array(lines, np.float32).T
     return lambda clean: np.maximum(slope * clean + at_zero, least)
-
-
-def _numbers(noise):
-    """One or three finite numbers, or None."""
-    try:
-        numbers = np.asarray(noise, float).reshape(-1)
-    except (TypeError, ValueError):
-        return None
-    return numbers if numbers.size in (1, 3) and np.isfinite(numbers).all() else None
 
 
 def _line_of(estimate):
@@ -129,6 +140,7 @@ def posterior_mean(
     noisy = np.asarray(noisy, np.float32)
     predicted = np.asarray(predicted, np.float32)
     deviation = _deviation(noise_variance)
+    deviation = np.maximum(deviation, _LEAST_DEVIATION * np.abs(noisy - predicted).max(initial=0))
     # in units of the noise: 1 where the prediction is the clean image and has nothing of the pixel
     difference = (noisy - predicted) / deviation
     seen = np.maximum(_local_variance(difference, width), _TINY)
@@ -175,7 +187,9 @@ def own_share(
     """
     from scipy.ndimage import gaussian_filter
 
-    step = _STEP * _deviation(noise_variance)
+    step = np.maximum(
+        _STEP * _deviation(noise_variance), _LEAST_STEP * np.abs(noisy).max(initial=0)
+    )
     rng = np.random.default_rng(0)
     signs = rng.integers(0, 2, noisy.shape, np.int8) * 2 - 1
     changed = predict((noisy + signs * step).astype(np.float32))

@@ -8,6 +8,8 @@ from n2v_tk import R2R, R2RConfig, estimate_noise, load_model
 from n2v_tk.data.noise import poisson_gaussian
 from n2v_tk.data.patches import hold_out
 from n2v_tk.errors import ConfigError, ImageError
+from n2v_tk.models.one_call import new_model
+from n2v_tk.models.r2r import noise_of_channels
 
 FAST = {"unet_n_first": 8, "train_seed": 1, "train_epochs": 2, "train_steps_per_epoch": 60,
         "train_precision": "float32"}  # fmt: skip
@@ -109,6 +111,9 @@ def test_what_tells_no_noise_is_refused_before_work(rng, tmp_path):
     with pytest.raises(ImageError, match=r"40, 40.*noise_level"):
         model.train(X, verbose=0)
     assert not list(tmp_path.rglob("*.h5"))
+    with pytest.raises(ImageError, match=r"40, 40.*noise_level"):
+        new_model([X], "r2r", tmp_path / "new", **FAST)
+    assert not (tmp_path / "new").exists()
     # which one that is given does without
     result = n2v_tk.denoise(
         X[0, ..., 0], method="r2r", noise_level=10.0, posterior=True, verbose=0, unet_n_first=4,
@@ -117,9 +122,30 @@ def test_what_tells_no_noise_is_refused_before_work(rng, tmp_path):
     assert result.shape == (40, 40)
 
 
+def test_images_without_noise_are_refused(rng, tmp_path):
+    X = rng.normal(50, 10, (1, 96, 96, 2))
+    X[..., 1] = 0
+    X[0, 10:90:20, 10:90:20, 1] = 50
+    with pytest.raises(ImageError, match=r"channel 1.*noise_level"):
+        new_model([X], "r2r", tmp_path / "m", **FAST)
+    assert not (tmp_path / "m").exists()
+
+
+def test_what_is_held_out_tells_of_the_noise_too(rng):
+    """Of a small image neither part would be enough."""
+    X = smooth(1, 140)[0, :100, :, 0] + rng.normal(0, 20, (100, 140))
+    result, model = n2v_tk.denoise(X, method="r2r", return_model=True, verbose=0, **FAST)
+    training, validation = hold_out([X[None, ..., None]], (64, 64), 0.1, 1)
+    assert validation
+    with pytest.raises(ImageError, match="Too few pixels"):
+        noise_of_channels(training)
+    assert variance_at(model, [X[None, ..., None]], 100)[0] == pytest.approx(400, rel=0.2)
+    assert error(result, smooth(1, 140)[0, :100, :, 0]) < 400 / 2
+
+
 def test_settings_that_do_not_fit(rng):
     X = rng.normal(50, 10, (1, 64, 80, 1))
-    for level in (0.0, -3.0, (1.0, 0.0, 0.0), (0.0, 0.0, 3.0), float("nan"), (1.0, np.inf, 2.0)):
+    for level in (0.0, -3.0, (1.0, 0.0, -1.0), (0.0, 0.0, 3.0), float("nan"), (1.0, np.inf, 2.0)):
         with pytest.raises(ConfigError, match="noise_level"):
             R2RConfig(X, noise_level=level)
     with pytest.raises(ConfigError, match="not distributions"):
