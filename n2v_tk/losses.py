@@ -74,6 +74,22 @@ def keeping_means(loss: Callable, weight: float, n_channels: int) -> Callable:
     return both
 
 
+def of_means(loss: Callable, n_channels: int) -> Callable:
+    """A loss of means alone.
+
+    Parameters
+    ----------
+    loss : callable
+    n_channels : int
+        Channels of the image. Further ones of the prediction are scales, which do not count.
+
+    Returns
+    -------
+    callable
+    """
+    return lambda y_true, y_pred: loss(y_true, y_pred[..., :n_channels])
+
+
 def mse(y_true, y_pred):
     """Mean squared error."""
     return ops.mean(ops.square(y_true - ops.cast(y_pred, y_true.dtype)))

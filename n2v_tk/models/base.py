@@ -72,6 +72,8 @@ class Denoiser(Predicting, Training):
     config_class: type[DenoiserConfig] = DenoiserConfig
 
     def __init__(
+    # that a training reports unless told otherwise
+    default_metrics: tuple[str, ...] = ()
         self,
         config: DenoiserConfig | None,
         name: str | None = None,

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import keras
 import numpy as np
 
 from ..config.care import CAREConfig
 from ..data.pairs import PairDataWrapper, check_pairs
 from ..data.patches import check_patch_fits
-from ..errors import ConfigError, ImageError
-from ..losses import PAIR_LOSSES
+from ..errors import ConfigError, ExportError, ImageError
+from ..losses import PAIR_LOSSES, of_means
 from ..nets.unet import build_unet, network_options
 from ..normalization import check_image
 from .base import Denoiser
+
+_METRICS = {"mse": keras.losses.mean_squared_error, "mae": keras.losses.mean_absolute_error}
 
 
 class CARE(Denoiser):
@@ -36,6 +41,7 @@ class CARE(Denoiser):
     """
 
     config_class = CAREConfig
+    default_metrics = ("mse", "mae")
     percentiles = (2.0, 99.8)
 
     def _build(self):
@@ -48,6 +54,12 @@ class CARE(Denoiser):
 
     def _loss(self):
         return PAIR_LOSSES[self.config.train_loss]
+
+    def _metric(self, metric):
+        if metric not in _METRICS:
+            return metric
+        loss = of_means(_METRICS[metric], self.config.n_channel_out)
+        return keras.metrics.MeanMetricWrapper(loss, name=metric)
 
     def _normalizer(self):
         from csbdeep.data import PercentileNormalizer
@@ -174,3 +186,25 @@ class CARE(Denoiser):
         return super().predict_probabilistic(
             img, axes, resizer, n_tiles, tta, precision, normalizer
         )
+
+    def export_TF(self, fname: str | os.PathLike | None = None) -> Path:
+        """Write a bundle for CSBDeep in Fiji, with the argument of csbdeep (`Denoiser.export`).
+
+        Parameters
+        ----------
+        fname : path, optional
+            The zip, replaced if it is there. Default: TF_SavedModel.zip in the model folder.
+
+        Returns
+        -------
+        Path
+        """
+        if fname is None and self.logdir is None:
+            raise ExportError(
+                "A model kept in memory has no folder to export to. Received: fname=None. Name "
+                "the file."
+            )
+        path = Path(self.logdir / "TF_SavedModel.zip" if fname is None else fname)
+        if path.suffix != ".zip":
+            path = path.with_name(f"{path.name}.zip")
+        return self.export("fiji", path, overwrite=True)

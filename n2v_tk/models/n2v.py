@@ -14,7 +14,7 @@ from ..config.n2v import N2VConfig
 from ..data.patches import check_patch_fits, grid_patches
 from ..data.sequences import N2VDataWrapper, batch_rng, masked_pair
 from ..errors import ConfigError, ExportError, ModelFolderError
-from ..losses import LOSSES, keeping_means
+from ..losses import LOSSES, keeping_means, of_means
 from ..nets.unet import build_single_unet_per_channel, build_unet, network_options
 from ..normalization import channel_statistics, normalize
 from ..prediction.scaled import ScaleByStatistics
@@ -77,7 +77,8 @@ class N2V(WithPosterior):
         names = {"mse": "n2v_mse", "mae": "n2v_abs"}
         if metric not in names:
             return metric
-        return keras.metrics.MeanMetricWrapper(LOSSES[metric], name=names[metric])
+        loss = of_means(LOSSES[metric], self.config.n_channel_in)
+        return keras.metrics.MeanMetricWrapper(loss, name=names[metric])
 
     def _mask_for_tta(self):
         return None if self.config.legacy_tta else self.config.structN2Vmask

@@ -53,13 +53,13 @@ class Training:
             TensorFlow and JAX. `train_batch_size` must be divisible by it.
         **kwargs
             Passed to `keras.Model.compile`, e.g. ``metrics=()``. The metrics 'mse' and 'mae' are
-            those of the training loss: on blind spots for N2V, as 'n2v_mse' and 'n2v_abs' in the
-            history.
+            for N2V those on blind spots, as 'n2v_mse' and 'n2v_abs' in the history. CARE has both
+            by default, as csbdeep has. Scales of probabilistic models do not count.
         """
         shared = Devices(devices, self.config.train_batch_size)
-        if "metrics" in kwargs:
-            with shared.scope():
-                kwargs["metrics"] = [self._metric(m) for m in kwargs["metrics"] or ()]
+        metrics = kwargs.pop("metrics", self.default_metrics)
+        with shared.scope():
+            kwargs["metrics"] = [self._metric(m) for m in metrics or ()] or None
         wanted = self.config.train_precision
         self.config.train_precision = resolve_precision(wanted, self.keras_model)
         self._trainer = Trainer(

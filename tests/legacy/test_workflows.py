@@ -216,9 +216,18 @@ def test_code_of_csbdeep_works_on_our_models(legacy, tmp_path, rng):
     )  # fmt: skip
     model = CARE(config, "care", basedir=str(tmp_path / "models"))
     assert isinstance(model, Theirs)
+    # as in csbdeep's notebooks
     history = model.train(X, Y, validation_data=(X_val, Y_val))
-    plt.figure()
-    plot_history(history, ["loss", "val_loss"])
+    print(sorted(list(history.history.keys())))  # noqa: C414
+    plt.figure(figsize=(16, 5))
+    plot_history(history, ["loss", "val_loss"], ["mse", "val_mse", "mae", "val_mae"])
+    plt.figure(figsize=(12, 7))
+    _P = model.keras_model.predict(X_val[:5])
+    if config.probabilistic:
+        _P = _P[..., : (_P.shape[-1] // 2)]
+    plot_some(X_val[:5], Y_val[:5], _P, pmax=99.5)
+    model.export_TF()
+    assert (tmp_path / "models" / "care" / "TF_SavedModel.zip").exists()
     image = (200 * noisy[0]).astype(np.float32)
     restored = model.predict_probabilistic(
         image, "YX", PercentileNormalizer(2, 99.8), PadAndCropResizer(), n_tiles=(1, 2)

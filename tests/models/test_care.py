@@ -1,10 +1,12 @@
 """Supervised restoration."""
 
+import zipfile
+
 import numpy as np
 import pytest
 
 from n2v_tk import CARE, CAREConfig, load_model
-from n2v_tk.errors import ConfigError, ImageError
+from n2v_tk.errors import ConfigError, ExportError, ImageError
 
 FAST = {"unet_n_first": 8, "unet_kern_size": 3, "train_batch_size": 8, "train_seed": 1}
 
@@ -41,6 +43,40 @@ def test_it_learns_to_restore(tmp_path, probabilistic):
     else:
         with pytest.raises(ConfigError, match="probabilistic=True"):
             model.predict_probabilistic(noisy, "YX")
+
+
+@pytest.mark.parametrize("probabilistic", [False, True])
+def test_metrics_of_csbdeep_are_those_of_the_mean(probabilistic):
+    X, Y = pairs(12, channels=2)
+    config = CAREConfig(X, Y, probabilistic=probabilistic, train_epochs=1,
+                        train_steps_per_epoch=2, train_precision="float32", **FAST)  # fmt: skip
+    model = CARE(config, basedir=None)
+    # nine images to validate on, in batches of eight and one
+    history = model.train(X, Y, validation_data=(X[:9], Y[:9]), verbose=0).history
+    mean = model.keras_model.predict(X[:9], verbose=0)[..., :2]
+    assert history["val_mse"][0] == pytest.approx(np.mean((mean - Y[:9]) ** 2), rel=1e-3)
+    assert history["val_mae"][0] == pytest.approx(np.mean(np.abs(mean - Y[:9])), rel=1e-3)
+    if not probabilistic:
+        assert history["mae"] == pytest.approx(history["loss"], rel=1e-3)
+    model.prepare_for_training(metrics=())
+    assert "mse" not in model.train(X, Y, verbose=0).history
+
+
+def test_export_tf_with_the_argument_of_csbdeep(tmp_path):
+    X, Y = pairs(4)
+    model = CARE(CAREConfig(X, Y, **FAST), "m", tmp_path)
+    model.save(tmp_path / "m")
+    model.load_weights()
+    path = model.export_TF()
+    assert path == tmp_path / "m" / "TF_SavedModel.zip"
+    assert model.export_TF(str(tmp_path / "other")) == tmp_path / "other.zip"
+    path.write_text("older")
+    model.export_TF()
+    with zipfile.ZipFile(path) as bundle:
+        assert {"saved_model.pb", "meta.json"} <= set(bundle.namelist())
+    model = CARE(CAREConfig(X, Y, **FAST), basedir=None)
+    with pytest.raises(ExportError, match="no folder to export to"):
+        model.export_TF()
 
 
 def test_normalizers_of_csbdeep():

@@ -560,6 +560,36 @@ def test_a_memory_target_reckons_with_what_is_held_of_an_image(model):
 def test_the_posterior_of_what_is_read_when_needed(model, rng):
     image = rng.normal(100, 10, (2, 48, 64)).astype(np.float32)
     options = {"output": "posterior", "noise": 10.0}
+@pytest.mark.parametrize("channels", [1, 2])
+def test_metrics_of_probabilistic_models_are_those_of_the_mean(channels, small, rng):
+    X = rng.normal(100, 10, (2, 48, 64, channels)).astype(np.float32)
+    model = N2V(N2VConfig(X, **{**small, "probabilistic": True}), basedir=None)
+    y = rng.normal(size=(3, 16, 16, 2 * channels)).astype(np.float32)
+    target, mask = y[..., :channels], y[..., channels:]
+    mask[...] = mask > 1
+    f = rng.uniform(5, 9, (3, 16, 16, 2 * channels)).astype(np.float32)
+    errors = (target - f[..., :channels])[mask == 1]
+    for name, expected in (("mse", np.mean(errors**2)), ("mae", np.mean(np.abs(errors)))):
+        metric = model._metric(name)
+        metric.update_state(y, f)
+        assert float(metric.result()) == pytest.approx(expected, rel=1e-4)
+
+
+def test_validation_goes_batch_by_batch(model, noisy_stack):
+    """In batches of the training, which memory has room for; Keras would take 32."""
+    seen = []
+
+    class Count(keras.callbacks.Callback):
+        def on_test_batch_end(self, batch, logs=None):
+            seen.append(batch)
+
+    model.prepare_for_training()
+    model.callbacks.append(Count())
+    model.train(noisy_stack, noisy_stack, epochs=1, steps_per_epoch=1, verbose=0)
+    # two images of 2 x 3 patches, four in a batch
+    assert seen == [0, 1, 2]
+
+
     expected = model.predict(image, "SYX", **options)
     lazily = model.predict(LazyArray(InMemory(image)), "SYX", **options)
     np.testing.assert_array_equal(lazily, expected)
