@@ -47,6 +47,14 @@ def _no_tensorboard(monkeypatch):
     monkeypatch.setattr(board, "has_tensorboard", lambda: False)
 
 
+@pytest.fixture(autouse=True)
+def _metrics_of_n2v_tk(monkeypatch):
+    """What one test module imports of n2v_tk.legacy would count for the tests of all."""
+    from n2v_tk import N2V
+
+    monkeypatch.setattr(N2V, "default_metrics", ())
+
+
 @pytest.fixture
 def run(monkeypatch, capsys):
     """Run `n2v-tk ARGUMENTS` here: exit code and everything it printed."""

@@ -21,6 +21,7 @@ CLASSES = {
 PROTOCOLS = {
     "__getattr__": {"AttributeError"},
     "__getitem__": {"IndexError", "KeyError"},
+    "__missing__": {"KeyError"},
     "__next__": {"StopIteration"},
 }
 # (file, function): why it raises something else

@@ -1,9 +1,10 @@
 """Lets code that was written for n2v and csbdeep run on n2v_tk, unchanged.
 
 ``import n2v_tk.legacy`` makes ``from n2v.models import N2V, N2VConfig`` and the other imports of
-n2v 0.3.3 give n2v_tk's objects, and makes ``isinstance(model, csbdeep.models.CARE)`` hold for
-n2v_tk's models. ``python -m n2v_tk.legacy SCRIPT.py ARGS`` does so for a script that cannot be
-changed. docs/migrating.md says what differs.
+n2v 0.3.3 give n2v_tk's objects, lets trainings of `N2V` report n2v's metrics, and makes
+``isinstance(model, csbdeep.models.CARE)`` hold for n2v_tk's models.
+``python -m n2v_tk.legacy SCRIPT.py ARGS`` does so for a script that cannot be changed.
+docs/migrating.md says what differs.
 
 Raises
 ------

@@ -62,13 +62,14 @@ _MODULES = {
 
 
 def install() -> None:
-    """Register the modules of n2v, and our models as csbdeep's."""
+    """Register the modules of n2v, its metrics, and our models as csbdeep's."""
     _refuse_genuine()
     for name, members in _MODULES.items():
         module = sys.modules[name] = _module(name, members)
         parent, _, last = name.rpartition(".")
         if parent:
             setattr(sys.modules[parent], last, module)
+    _report_what_n2v_reports()
     _register_with_csbdeep()
 
 
@@ -105,6 +106,13 @@ def _refuse_genuine():
             "The genuine n2v is installed, so its names are not taken over. Received: n2v in "
             f"{where}. Remove it (pip uninstall n2v), or import from n2v_tk instead."
         )
+
+
+def _report_what_n2v_reports():
+    """Metrics on blind spots in the history of every training."""
+    from ..models.n2v import N2V
+
+    N2V.default_metrics = ("mse", "mae")
 
 
 def _register_with_csbdeep():

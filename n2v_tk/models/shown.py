@@ -70,13 +70,22 @@ class Posterior(dict):
         return uncertainty(self)._repr_png_()
 
 
+class _Curves(dict):
+    """Values per epoch by name; the learning rate also by the name that it had in Keras 2."""
+
+    def __missing__(self, name):
+        if name == "lr" and "learning_rate" in self:
+            return self["learning_rate"]
+        raise KeyError(name)
+
+
 class TrainingHistory(keras.callbacks.History):
     """What `train` returns: a Keras history that a notebook shows as curves.
 
     Attributes
     ----------
     history : dict of list
-        Values per epoch by name.
+        Values per epoch by name. ``history["lr"]`` is ``history["learning_rate"]``.
     epoch : list of int
     """
 
@@ -85,6 +94,7 @@ class TrainingHistory(keras.callbacks.History):
         """From what `keras.Model.fit` returned; `drawn` where its curves were just shown."""
         shown = cls()
         shown.__dict__.update(history.__dict__)
+        shown.history = _Curves(history.history)
         shown._drawn = drawn
         return shown
 

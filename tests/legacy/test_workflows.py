@@ -239,6 +239,29 @@ def test_code_of_csbdeep_works_on_our_models(legacy, tmp_path, rng):
     assert next(restored.sampling_generator(1)).shape == image.shape
 
 
+def test_the_training_log_of_zerocostdl4mic(legacy, tmp_path, rng):
+    """What its notebook does with the history of N2V."""
+    import csv
+
+    from n2v.models import N2V, N2VConfig
+
+    X = rng.normal(100, 10, (2, 32, 32, 1)).astype(np.float32)
+    config = N2VConfig(X, unet_n_first=4, unet_kern_size=3, n2v_patch_shape=(32, 32),
+                       train_epochs=2, train_steps_per_epoch=2, train_seed=1)  # fmt: skip
+    history = N2V(config, "m", basedir=str(tmp_path)).train(X, X)
+    with open(tmp_path / "training_evaluation.csv", "w") as f:
+        writer = csv.writer(f)
+        writer.writerow(["loss", "val_loss", "learning rate"])
+        for i in range(len(history.history["loss"])):
+            writer.writerow([history.history["loss"][i], history.history["val_loss"][i],
+                             history.history["lr"][i]])  # fmt: skip
+    table = np.loadtxt(tmp_path / "training_evaluation.csv", delimiter=",", skiprows=1)
+    np.testing.assert_allclose(table[:, 2], 4e-4, rtol=1e-6)
+    # n2v compiles them; the old name of the learning rate is no further column
+    names = {"loss", "n2v_mse", "n2v_abs"}
+    assert set(history.history) == names | {f"val_{n}" for n in names} | {"learning_rate"}
+
+
 @pytest.mark.slow
 def test_an_unmodified_script(tmp_path):
     script = tmp_path / "script.py"

@@ -68,6 +68,19 @@ def test_what_is_known_of_a_training(noisy_stack, small, tmp_path):
     assert again.example.shape == (80, 96, 1)
 
 
+def test_the_learning_rate_by_its_old_name(noisy_stack, small):
+    """Scripts for n2v write `history["lr"]` into tables; tables of all columns have it once."""
+    config = N2VConfig(noisy_stack, **{**small, "n2v_patch_shape": (32, 32)})
+    curves = N2V(config, basedir=None).train(noisy_stack, noisy_stack, verbose=0).history
+    assert curves["lr"] == curves["learning_rate"]
+    assert len(curves["lr"]) == 2
+    assert set(curves) == {"loss", "val_loss", "learning_rate"}
+    with pytest.raises(KeyError, match="rl"):
+        curves["rl"]
+    with pytest.raises(KeyError, match="lr"):
+        TrainingHistory.of(TrainingHistory()).history["lr"]
+
+
 def test_a_new_model_in_an_old_folder_has_a_record_of_its_own(noisy_stack, small, tmp_path):
     config = N2VConfig(noisy_stack, **{**small, "n2v_patch_shape": (32, 32)})
     N2V(config, "m", tmp_path).train(noisy_stack, None, verbose=0)
