@@ -130,7 +130,7 @@ class N2V_DataGenerator:
         shape: Sequence[int] = (256, 256),
         augment: bool = True,
     ) -> np.ndarray:
-        """Patches of one image, shuffled.
+        """Patches of one image, those of all samples shuffled together.
 
         Parameters
         ----------
@@ -140,7 +140,7 @@ class N2V_DataGenerator:
         shape : tuple of int
             Patch, one side per spatial axis.
         augment : bool
-            Add turns and flips in the XY plane, eight in all for square patches.
+            Add turns and flips in the XY plane: eightfold for square patches, fourfold else.
 
         Returns
         -------
@@ -165,12 +165,13 @@ class N2V_DataGenerator:
     ) -> np.ndarray:
         """Patches of several images.
 
-        `shuffle` mixes the patches of all images; without it they stand image after image.
+        They stand sample after sample, those of one sample shuffled; `shuffle` mixes all of them.
         Other parameters, returns and errors as in `generate_patches`.
         """
         patches = np.concatenate(
-            [self.generate_patches(image, num_patches_per_img, shape, augment) for image in data]
+            [self.generate_patches(s, num_patches_per_img, shape, augment) for s in samples]
         )
+        samples = [image[i : i + 1] for image in data for i in range(len(image))]
         if shuffle:
             (child,) = self._seeds.spawn(1)
             rng = np.random.default_rng(child)

@@ -103,6 +103,27 @@ def test_without_shuffle_images_stay_in_order():
 
 @pytest.mark.parametrize("name", MANIPULATORS)
 @pytest.mark.parametrize("n_dim", [2, 3])
+def test_samples_stay_in_order():
+    """Scripts hold the last frames out as the last patches."""
+    film = np.arange(3 * 64 * 64, dtype="float32").reshape(3, 64, 64, 1)
+    generator = N2V_DataGenerator()
+    patches = generator.generate_patches_from_list([film, film[:1]], shape=(32, 32))
+    samples = patches // (64 * 64)
+    assert np.array_equal(samples[:, 0, 0, 0], np.repeat([0, 1, 2, 0], 8 * 4))
+    # those of one sample are shuffled on their own
+    first, second = np.split(patches[: 2 * 32], 2)
+    assert not np.array_equal(first, second - 64 * 64)
+    some = generator.generate_patches_from_list([film], 5, (32, 32), augment=False)
+    assert np.array_equal(some[:, 0, 0, 0] // (64 * 64), np.repeat([0, 1, 2], 5))
+
+
+def test_patches_that_are_not_square_are_turned_by_half_a_turn():
+    image = np.arange(16 * 32, dtype="float32").reshape(1, 16, 32, 1)
+    patches = N2V_DataGenerator().generate_patches_from_list([image], shape=(16, 32))
+    assert {p[0, 0, 0] for p in patches} == {0, 31, 480, 511}
+    assert len(patches) == 4
+
+
 def test_manipulators(name, n_dim, rng):
     patch = rng.normal(size=(16,) * n_dim).astype("float32")
     before = patch.copy()
