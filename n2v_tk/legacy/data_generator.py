@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
+from glob import glob
 from pathlib import Path
 
 import numpy as np
@@ -112,11 +114,12 @@ class N2V_DataGenerator:
         dims: str = "YX",
         image_reader: Callable[[str], np.ndarray] = imread,
     ) -> list[np.ndarray]:
-        """Read the images of a folder whose names match `filter`, by name.
+        """Read the images of a folder whose names match `filter`, by name, hidden ones left out.
 
         Other parameters, returns and errors as in `load_imgs`.
         """
-        files = sorted(str(path) for path in Path(directory).glob(filter))
+        names = glob(filter, root_dir=directory)
+        files = sorted(os.path.join(directory, name) for name in names)
         if not files:
             raise ImageFileError(
                 f"No file of the folder matches. Received: filter={filter!r} in {directory}."
@@ -168,10 +171,10 @@ class N2V_DataGenerator:
         They stand sample after sample, those of one sample shuffled; `shuffle` mixes all of them.
         Other parameters, returns and errors as in `generate_patches`.
         """
+        samples = [image[i : i + 1] for image in data for i in range(len(image))]
         patches = np.concatenate(
             [self.generate_patches(s, num_patches_per_img, shape, augment) for s in samples]
         )
-        samples = [image[i : i + 1] for image in data for i in range(len(image))]
         if shuffle:
             (child,) = self._seeds.spawn(1)
             rng = np.random.default_rng(child)

@@ -31,6 +31,8 @@ def folder(tmp_path, rng):
 
 
 def test_images_of_a_folder(folder):
+    # of macOS, beside files on other disks
+    (folder / "._0.tif").write_bytes(b"no image")
     images = N2V_DataGenerator().load_imgs_from_directory(folder)
     assert [i.shape for i in images] == [(1, 70, 96, 1), (1, 80, 96, 1), (1, 64, 96, 1)]
     with pytest.raises(ImageFileError, match="No file of the folder"):
