@@ -107,13 +107,13 @@ def write_config(path: str | os.PathLike, data: dict[str, Any]) -> None:
 
 
 def method_of(data: dict[str, Any]) -> str:
-    """The method a config.json belongs to: what n2v_tk wrote there, else told by its keys.
+    """The method a config.json belongs to: what n2v_tk wrote there, else n2v by keys of its own.
 
     Examples
     --------
-    >>> method_of({"n2v_perc_pix": 1.5}), method_of({"train_checkpoint_last": "weights_last.h5"})
+    >>> method_of({"n2v_perc_pix": 1.5}), method_of({"unet_n_depth": 2})
     ('n2v', 'care')
     """
     if "n2v_tk_method" in data:
         return str(data["n2v_tk_method"])
-    return "care" if "train_checkpoint_last" in data and "n2v_perc_pix" not in data else "n2v"
+    return "n2v" if any(name.startswith("n2v_") for name in data) else "care"

@@ -85,6 +85,20 @@ def test_a_probabilistic_folder_of_csbdeep_gives_its_results():
     assert model.config.made_with == "csbdeep"
 
 
+def test_an_early_folder_of_csbdeep(tmp_path):
+    """Before csbdeep 0.4 and Keras 2.1.6."""
+    reduce = {"factor": 0.5, "patience": 10, "epsilon": 0}
+    folder = copy("care_probabilistic", tmp_path, train_checkpoint_last=...,
+                  train_checkpoint_epoch=..., train_reduce_lr=reduce)  # fmt: skip
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model = n2v_tk.load_model(folder)
+    assert type(model) is CARE
+    assert model.config.train_reduce_lr["min_delta"] == 0
+    expected = np.load(folder / "results.npz")
+    assert near(model.predict(expected["input"], "YX"), expected["mean"])
+
+
 def test_every_network_of_an_old_rgb_model_reads_the_last_channel():
     with pytest.warns(UserWarning, match="NEVER SAW MOST CHANNELS"):
         model = N2V(None, "rgb_single", FOLDERS)
