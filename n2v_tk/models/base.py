@@ -188,6 +188,7 @@ class Denoiser(Predicting, Training):
 
         The folder gets config.json, weights_best.h5 and weights_last.h5, both with the weights that
         the model has now; the state of a training, if one is there, belongs to others and goes.
+        self.loaded = True
         The file is one that `keras.saving.load_model` opens too. `n2v_tk.load_model` opens either.
 
         Raises

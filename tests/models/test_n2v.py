@@ -12,6 +12,7 @@ from n2v_tk.errors import (
     AxesError,
     CompatibilityWarning,
     ConfigError,
+    ExportError,
     ImageError,
     ModelFolderError,
 )
@@ -360,6 +361,19 @@ def test_the_folder_holds_what_n2v_wrote(noisy_stack, small, tmp_path):
     assert names == weights | others
     model.load_weights("weights_last.h5")
     model.load_weights()
+
+
+def test_a_model_with_loaded_weights_counts_as_trained(noisy_stack, small, tmp_path):
+    """As in scripts that make the model from its settings once more."""
+    config = N2VConfig(noisy_stack, n2v_patch_shape=(32, 32), **small)
+    N2V(config, basedir=None).save(tmp_path / "m")
+    with pytest.warns(UserWarning, match="There is a model in"):
+        model = N2V(config, "m", tmp_path)
+    with pytest.raises(ExportError, match="no trained weights"):
+        model.export("keras", tmp_path / "m.keras")
+    model.load_weights("weights_last.h5")
+    assert model.trained
+    assert model.export("keras", tmp_path / "m.keras").exists()
 
 
 def test_weights_are_found_by_name(noisy_stack, small, tmp_path):
