@@ -52,27 +52,44 @@ class Neighbourhood:
                 "n2v_neighborhood_radius is so large that the window would hold more pixels than "
                 f"an image. Received: {self.radius} in {self.n_dim}D. Take a few pixels, e.g. 5."
             )
-        offsets = self.offsets(centre=False)
-        # the window of a pixel in a corner of the patch is one orthant
-        for corner in np.ndindex((2,) * self.n_dim):
-            sign = 1 - 2 * np.array(corner)
-            if not np.any(np.all(offsets * sign >= 0, axis=1)):
-                raise ConfigError(
-                    "structN2Vmask hides every pixel of the window at an edge of the patch. "
-                    f"Received: n2v_neighborhood_radius={self.radius}. Use a larger radius or a "
-                    "smaller mask."
-                )
+        if hides_window(self.hidden, self.radius, self.n_dim):
+            raise ConfigError(
+                "structN2Vmask hides every pixel of the window at an edge of the patch. "
+                f"Received: n2v_neighborhood_radius={self.radius}. Use a larger radius or a "
+                "smaller mask."
+            )
 
     def offsets(self, centre: bool) -> np.ndarray:
         """Offsets of the window's pixels, (N, n_dim), with or without its `centre`."""
-        side = 2 * self.radius + 1
-        offsets = np.indices((side,) * self.n_dim).reshape(self.n_dim, -1).T - self.radius
-        keep = np.ones(len(offsets), bool)
-        if self.hidden is not None:
-            within = self.hidden[np.all(np.abs(self.hidden) <= self.radius, axis=1)]
-            keep[np.ravel_multi_index((within + self.radius).T, (side,) * self.n_dim)] = False
-        keep[len(offsets) // 2] = centre
-        return offsets[keep]
+        return _offsets(self.radius, self.n_dim, self.hidden, centre)
+
+
+def hides_window(hidden: np.ndarray | None, radius: int, n_dim: int) -> bool:
+    """Whether hidden offsets leave a blind spot in a corner of a patch without any neighbour.
+
+    Parameters
+    ----------
+    hidden : ndarray of int (N, n_dim) or None
+        As of `Neighbourhood`, like the others.
+    radius, n_dim : int
+    """
+    if hidden is None:
+        return False
+    offsets = _offsets(radius, n_dim, hidden, centre=False)
+    # the window of a pixel in a corner of the patch is one orthant
+    signs = 1 - 2 * np.indices((2,) * n_dim).reshape(n_dim, -1).T
+    return not all(np.any(np.all(offsets * sign >= 0, axis=1)) for sign in signs)
+
+
+def _offsets(radius, n_dim, hidden, centre):
+    side = 2 * radius + 1
+    offsets = np.indices((side,) * n_dim).reshape(n_dim, -1).T - radius
+    keep = np.ones(len(offsets), bool)
+    if hidden is not None:
+        within = hidden[np.all(np.abs(hidden) <= radius, axis=1)]
+        keep[np.ravel_multi_index((within + radius).T, (side,) * n_dim)] = False
+    keep[len(offsets) // 2] = centre
+    return offsets[keep]
 
 
 Manipulator = Callable[[np.ndarray, BlindSpots, Neighbourhood, np.random.Generator], np.ndarray]

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import ConfigError, ImageError
 from .coordinates import BlindSpots, box_side, stratified_coordinates
-from .manipulators import MANIPULATORS, Neighbourhood, draw_neighbours
+from .manipulators import MANIPULATORS, Neighbourhood, draw_neighbours, hides_window
 from .structn2v import hidden_pixels, mask_offsets
 
 
@@ -32,7 +32,8 @@ class BlindSpotMasker:
         What hides them: pixels from the window around each, those that its own mask would hide
         left out, or uniform noise of that range (n2v: -2 to 2 on data of unit standard
         deviation). A network sees where such noise is, learns to look for it, and then does
-        something else where there is none: in whole images.
+        something else where there is none: in whole images. With noise the mask may hide the
+        whole window; blind spots are then replaced by hidden pixels, as n2v does with any mask.
     legacy_density : bool
         n2v's boxes (`stratified_coordinates`).
     sigma : float
@@ -71,8 +72,11 @@ class BlindSpotMasker:
         self.manipulator = MANIPULATORS[manipulator]
         self.structN2V_fill = structN2V_fill
         self.hidden = None if structN2Vmask is None else mask_offsets(structN2Vmask, n_dim)
-        self.neighbourhood = Neighbourhood(radius, n_dim, self.hidden, sigma)
-        if self.hidden is not None:
+        self.neighbourhood = Neighbourhood(radius, n_dim, None, sigma)
+        fills_with_noise = structN2V_fill != "neighbours"
+        if not (fills_with_noise and hides_window(self.hidden, radius, n_dim)):
+            self.neighbourhood = Neighbourhood(radius, n_dim, self.hidden, sigma)
+        if self.hidden is not None and not fills_with_noise:
             # seen from a hidden pixel the blind spot lies the other way round
             both = np.concatenate([self.hidden, -self.hidden])
             self._fill_offsets = Neighbourhood(radius, n_dim, both).offsets(centre=False)

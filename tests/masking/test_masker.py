@@ -90,6 +90,32 @@ def test_values_come_from_the_batch_before_any_was_filled(rng):
     assert batch[0, 5, 5, 0] == pytest.approx(expected, abs=1e-6)
 
 
+@pytest.mark.parametrize("mask", [np.ones((5, 5)), np.tril(np.ones((5, 5))), np.ones((9, 9))])
+def test_with_noise_the_mask_may_hide_the_whole_window(mask, rng):
+    # every value once, so that a value says where it came from
+    batch = 100 + np.arange(64 * 64, dtype=np.float32).reshape(1, 64, 64, 1)
+    spots = BlindSpotMasker(2, 1.5, "uniform_withoutCP", 2, mask, (-2, 2))(batch, rng)
+    position = np.unravel_index((batch[spots] - 100).astype(int), (64, 64))
+    steps = np.stack(position, -1) - np.stack(spots[1:3], -1)
+    assert np.abs(steps).max() == 2
+    assert np.any(steps != 0, axis=1).all()
+    assert np.sum(np.abs(batch) <= 2) > 4 * spots[0].size
+    with pytest.raises(ConfigError, match="hides every pixel"):
+        BlindSpotMasker(2, 1.5, "uniform_withoutCP", 2, mask)
+
+
+def test_with_noise_what_is_visible_in_the_window_is_taken(rng):
+    """Also where the mask and its mirror image together hide all of it."""
+    batch = 100 + np.arange(64 * 64, dtype=np.float32).reshape(1, 64, 64, 1)
+    mask = [[1, 1, 0], [0, 0, 1], [1, 0, 1]]
+    spots = BlindSpotMasker(2, 1.5, "uniform_withoutCP", 1, mask, (-2, 2))(batch, rng)
+    position = np.unravel_index((batch[spots] - 100).astype(int), (64, 64))
+    steps = np.stack(position, -1) - np.stack(spots[1:3], -1)
+    assert {tuple(step) for step in steps} == {(-1, 1), (0, -1), (1, 0)}
+    with pytest.raises(ConfigError, match="hides every pixel"):
+        BlindSpotMasker(2, 1.5, "uniform_withoutCP", 1, mask)
+
+
 def test_batches_that_cannot_be_changed_in_place_are_refused(rng):
     with pytest.raises(ValueError, match="C-contiguous"):
         BlindSpotMasker(2)(np.zeros((8, 32, 32, 2), np.float32)[::2], rng)

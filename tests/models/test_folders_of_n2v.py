@@ -239,6 +239,19 @@ def test_weights_of_a_name_like_best_are_not_taken(tmp_path):
     assert N2V(None, folder.name, tmp_path).loaded
 
 
+@pytest.mark.parametrize(("side", "radius"), [(11, 5), (5, 2), (13, 5)])
+def test_a_mask_over_the_whole_window(side, radius, tmp_path):
+    """n2v replaces blind spots by hidden pixels too, and so goes on with such models."""
+    folder = copy("structn2v", tmp_path, structN2Vmask=np.ones((side, side)).tolist(),
+                  n2v_neighborhood_radius=radius)  # fmt: skip
+    model = n2v_tk.load_model(folder)
+    expected = np.load(folder / "results.npz")
+    assert near(model.predict(expected["input"], "YX"), expected["best"])
+    image = expected["input"][None, ..., None]
+    model.train(image, image, epochs=1, steps_per_epoch=1, verbose=0)
+    n2v_tk.load_model(folder)
+
+
 def test_going_on_with_an_old_model(tmp_path):
     """Training starts from its weights, and its folder stays one of n2v."""
     folder = copy("n2v2d_plain", tmp_path, train_epochs=1, train_steps_per_epoch=2)
