@@ -109,6 +109,8 @@ def pm_identity(local_sub_patch_radius: int) -> PixelManipulator:
 class N2V_DataWrapper(N2VDataWrapper):
     """Batches of patches with blind spots, with the arguments of n2v.
 
+    Targets are 0 outside blind spots, as n2v's are.
+
     Parameters
     ----------
     X : ndarray (S, (Z,) Y, X, C)
@@ -142,6 +144,13 @@ class N2V_DataWrapper(N2VDataWrapper):
         manipulation = pm_uniform_withCP(5) if value_manipulation is None else value_manipulation
         masker = _masker(manipulation, len(shape), perc_pix, structN2Vmask)
         super().__init__(X, batch_size, length, shape, masker)
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        """Batch ``index`` of this epoch, in fresh arrays."""
+        x, y = super().__getitem__(index)
+        target, mask = np.split(y, 2, axis=-1)
+        target *= mask
+        return x, y
 
 
 def manipulate_val_data(

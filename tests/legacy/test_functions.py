@@ -103,8 +103,6 @@ def test_without_shuffle_images_stay_in_order():
     assert not np.array_equal(mixed[:, 0, 0, 0], np.repeat([0, 1, 2], 32))
 
 
-@pytest.mark.parametrize("name", MANIPULATORS)
-@pytest.mark.parametrize("n_dim", [2, 3])
 def test_samples_stay_in_order():
     """Scripts hold the last frames out as the last patches."""
     film = np.arange(3 * 64 * 64, dtype="float32").reshape(3, 64, 64, 1)
@@ -126,6 +124,8 @@ def test_patches_that_are_not_square_are_turned_by_half_a_turn():
     assert len(patches) == 4
 
 
+@pytest.mark.parametrize("name", MANIPULATORS)
+@pytest.mark.parametrize("n_dim", [2, 3])
 def test_manipulators(name, n_dim, rng):
     patch = rng.normal(size=(16,) * n_dim).astype("float32")
     before = patch.copy()
@@ -166,7 +166,9 @@ def test_data_wrapper(channels, own, rng):
     assert (x.shape, y.shape, len(data)) == ((4, 32, 32, channels), (4, 32, 32, 2 * channels), 3)
     target, mask = np.split(y, 2, axis=-1)
     assert mask.mean() == pytest.approx(0.015, abs=0.005)
-    assert np.array_equal(x[mask == 0], target[mask == 0])
+    assert not target[mask == 0].any()
+    assert np.isin(target[mask == 1], X).all()
+    assert np.isin(x[mask == 0], X).all()
     if own:
         assert len(calls) == 4 * channels
         assert np.array_equal(x[mask == 1], 2 * target[mask == 1])
