@@ -46,6 +46,14 @@ def test_images_of_different_size(rng):
     assert float(N2VConfig(images).means[0]) == pytest.approx(means)
 
 
+def test_statistics_of_half_precision(rng):
+    """Squares of such values, and sums of few, are infinite in float16."""
+    X = (1000 * rng.normal(30, 5, (2, 64, 80, 1))).astype("float16")
+    config = N2VConfig(X)
+    assert float(config.means[0]) == pytest.approx(30e3, rel=0.01)
+    assert float(config.stds[0]) == pytest.approx(5e3, rel=0.05)
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [

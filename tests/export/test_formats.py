@@ -263,6 +263,33 @@ def test_export_tf_with_the_arguments_of_n2v(exportable, tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("case", "axes"), [("n2v", "YX"), ("rgb joint", "CYX"), ("3d", "SZYX"), ("3d", "SCZYX")]
+)
+def test_what_export_tf_was_told_is_in_the_package(exportable, case, axes, tmp_path):
+    import yaml
+
+    model, image, _ = exportable(case)
+    image = np.moveaxis(image, -1, 0) if "C" in axes else image[..., 0]
+    image = np.stack([image, 0 * image]) if "S" in axes else image
+    path = model.export_TF(
+        name="My model", description="Denoises what it knows.", authors=["A. Person", "B. Person"],
+        test_img=image, axes=axes, license="CC-BY-4.0", result_path=tmp_path,
+    )  # fmt: skip
+    with zipfile.ZipFile(path) as package:
+        told = yaml.safe_load(package.read("rdf.yaml"))
+        test = np.load(io.BytesIO(package.read("test_input.npy")))
+    assert told["name"] == "My model"
+    assert told["description"] == "Denoises what it knows."
+    assert told["license"] == "CC-BY-4.0"
+    assert [author["name"] for author in told["authors"]] == ["A. Person", "B. Person"]
+    # the first image, its channels last
+    assert test.shape[-1] == model.config.n_channel_in
+    assert test.ndim == model.config.n_dim + 2
+    assert np.isin(test, image[0] if "S" in axes else image).all()
+    assert test.std() > 1
+
+
+@pytest.mark.parametrize(
     ("case", "kind", "target", "options", "message"),
     [
         ("probabilistic", "fiji-n2v", "m.zip", {}, "cannot hold a probabilistic model"),

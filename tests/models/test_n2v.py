@@ -560,20 +560,6 @@ def test_metrics_by_name(small, rng):
     assert {"n2v_abs", "val_n2v_mse", "val_n2v_abs"} < history.keys()
 
 
-def test_a_memory_target_reckons_with_what_is_held_of_an_image(model):
-    image = np.zeros((1000, 1000), np.float32)
-    # normalised, padded and the result, four million bytes each; turns hold two more results
-    for tta, held in ((False, 12), (True, 20)):
-        with pytest.raises(ConfigError, match=rf"image and result {held} MB"):
-            model.predict(image, "YX", tta=tta, max_memory="50MB")
-    # all results, where there are several
-    with pytest.raises(ConfigError, match="image and result 20 MB"):
-        model.predict(np.stack([image] * 2), "TYX", max_memory="50MB")
-
-
-def test_the_posterior_of_what_is_read_when_needed(model, rng):
-    image = rng.normal(100, 10, (2, 48, 64)).astype(np.float32)
-    options = {"output": "posterior", "noise": 10.0}
 @pytest.mark.parametrize("channels", [1, 2])
 def test_metrics_of_probabilistic_models_are_those_of_the_mean(channels, small, rng):
     X = rng.normal(100, 10, (2, 48, 64, channels)).astype(np.float32)
@@ -604,6 +590,20 @@ def test_validation_goes_batch_by_batch(model, noisy_stack):
     assert seen == [0, 1, 2]
 
 
+def test_a_memory_target_reckons_with_what_is_held_of_an_image(model):
+    image = np.zeros((1000, 1000), np.float32)
+    # normalised, padded and the result, four million bytes each; turns hold two more results
+    for tta, held in ((False, 12), (True, 20)):
+        with pytest.raises(ConfigError, match=rf"image and result {held} MB"):
+            model.predict(image, "YX", tta=tta, max_memory="50MB")
+    # all results, where there are several
+    with pytest.raises(ConfigError, match="image and result 20 MB"):
+        model.predict(np.stack([image] * 2), "TYX", max_memory="50MB")
+
+
+def test_the_posterior_of_what_is_read_when_needed(model, rng):
+    image = rng.normal(100, 10, (2, 48, 64)).astype(np.float32)
+    options = {"output": "posterior", "noise": 10.0}
     expected = model.predict(image, "SYX", **options)
     lazily = model.predict(LazyArray(InMemory(image)), "SYX", **options)
     np.testing.assert_array_equal(lazily, expected)
