@@ -111,9 +111,7 @@ def predict(
         start_backend(device)
         from ..models.loading import load_model
 
-        model, options = load_model(folder), {"tta": tta, **running}
-        if weights is not None:
-            model.load_weights(weights)
+        model, options = load_model(folder, weights), {"tta": tta, **running}
         if posterior:
             refuse_without_posterior(model.config.method, large)
             options["output"] = "posterior"
@@ -193,9 +191,7 @@ def export(console, source, kind, target, weights, given, test_image, overwrite)
         options |= {"test_image": image.data, "axes": image.axes}
     from ..models.loading import load_model
 
-    model = load_model(source)
-    if weights is not None:
-        model.load_weights(weights)
+    model = load_model(source, weights)
     say(console, f"The model is in {model.export(kind, target, overwrite, **options)}.")
 
 

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ..config import DenoiserConfig
+from ..config.files import weight_files
 from ..config.reading import load_config
 from ..io import is_in_store, read_image
 from ..lazy import LazyArray
@@ -32,8 +33,7 @@ def _model_rows(path):
     yield "trained", _training(config)
     yield "normalisation", _normalization(config)
     if path.is_dir():
-        weights = ", ".join(sorted(p.name for p in path.glob("*.h5"))) or "none"
-        yield "weights", weights
+        yield "weights", ", ".join(p.name for p in weight_files(path)) or "none"
     reasons = config.strange_to_predecessor()
     if reasons:
         yield "only n2v_tk", f"{config.predecessor} cannot predict with {'; '.join(reasons)}"

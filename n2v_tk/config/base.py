@@ -13,6 +13,7 @@ from pydantic import Field
 from ..errors import ConfigError
 from ..normalization import channel_statistics
 from .checks import check_plateau, image_list, number
+from .files import WEIGHTS
 from .settings import Settings
 from .size import NetworkSize, check_network, check_step, step_bytes
 
@@ -160,8 +161,8 @@ class DenoiserConfig(Settings):
                 "train_checkpoint must be a file name in the model folder, without any folder. "
                 f"Received: {name!r}."
             )
-        if name is not None and not name.endswith(".h5"):
-            raise ConfigError(f"train_checkpoint must end in '.h5'. Received: {name!r}.")
+        if name is not None and not name.endswith(WEIGHTS):
+            raise ConfigError(f"train_checkpoint must end in '.h5' or '.hdf5'. Received: {name!r}.")
         return name
 
     @pydantic.model_validator(mode="after")

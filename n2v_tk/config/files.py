@@ -15,16 +15,23 @@ from ..errors import ModelFolderError
 
 # of a config.json or training.json, in bytes; JSON takes some ten times its size in memory
 LARGEST_JSON = 2**24
+# of files of weights
+WEIGHTS = (".h5", ".hdf5")
 # state of a training, to go on from
 STATE_FILE = "training_state.npz"
 # whether files that are open cannot be replaced
 _OPEN_FILES_STAY = os.name == "nt"
 
 
+def weight_files(folder: str | os.PathLike) -> list[Path]:
+    """Files of weights in a folder, by name; hidden ones, which macOS writes, are none."""
+    found = Path(folder).glob("[!.]*")
+    return sorted(path for path in found if path.suffix in WEIGHTS)
+
+
 def holds_model(folder: str | os.PathLike) -> bool:
     """Whether there are weights, in files of their own or in the state of a training."""
-    folder = Path(folder)
-    return any(folder.glob("*.h5")) or (folder / STATE_FILE).exists()
+    return bool(weight_files(folder)) or (Path(folder) / STATE_FILE).exists()
 
 
 def replace(temporary: str | os.PathLike, path: str | os.PathLike) -> None:

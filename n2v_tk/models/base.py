@@ -44,6 +44,8 @@ class Denoiser(Predicting, Training):
         Name of the model and of its folder. By default the time.
     basedir : path or None
         Where model folders are. None keeps the model in memory only.
+    weights : str, optional
+        When a model is loaded: the weight file, if not the one that its settings ask for.
     **changes
         When a model is loaded: settings to have in place of those in its folder.
 
@@ -70,20 +72,26 @@ class Denoiser(Predicting, Training):
     """
 
     config_class: type[DenoiserConfig] = DenoiserConfig
-
-    def __init__(
     # that a training reports unless told otherwise
     default_metrics: tuple[str, ...] = ()
+
+    def __init__(
         self,
         config: DenoiserConfig | None,
         name: str | None = None,
         basedir: str | os.PathLike | None = ".",
+        weights: str | None = None,
         **changes,
     ):
         if config is not None and changes:
             raise ConfigError(
                 "Settings are changed by name only when a model is loaded from its folder. "
                 f"Received: {', '.join(changes)} together with a config. Set them in the config."
+            )
+        if config is not None and weights is not None:
+            raise ConfigError(
+                "Weights are named only when a model is loaded from its folder. Received: "
+                f"weights={weights!r} together with a config. Use model.load_weights."
             )
         if config is not None and not isinstance(config, self.config_class):
             raise ConfigError(
@@ -110,9 +118,12 @@ class Denoiser(Predicting, Training):
             self.config = self.config_class.load(self.logdir / "config.json", **changes)
             self.keras_model = self._build()
             self._seed = self._draw_seed()
-            self._folder.load_weights(self.config, self.keras_model)
+            if weights is None:
+                self._folder.load_weights(self.config, self.keras_model)
+                self.loaded = True
+            else:
+                self.load_weights(weights)
             self.record = TrainingRecord.find(self.logdir)
-            self.loaded = True
         else:
             self.config = config.model_copy(deep=True)
             self.keras_model = self._build()
@@ -177,6 +188,7 @@ class Denoiser(Predicting, Training):
                 "A model kept in memory has no weight files. Received: basedir=None."
             )
         load_weights(self.keras_model, self.logdir / name)
+        self.loaded = True
 
     @property
     def trained(self) -> bool:
@@ -188,7 +200,6 @@ class Denoiser(Predicting, Training):
 
         The folder gets config.json, weights_best.h5 and weights_last.h5, both with the weights that
         the model has now; the state of a training, if one is there, belongs to others and goes.
-        self.loaded = True
         The file is one that `keras.saving.load_model` opens too. `n2v_tk.load_model` opens either.
 
         Raises

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..archives import read_arrays
 from ..config.dip import DIPConfig
-from ..config.files import method_of, read_config
+from ..config.files import method_of, read_config, weight_files
 from ..errors import ModelFolderError, OutputExistsError
 from ..io.files import check_writable, replacing
 
@@ -85,7 +85,7 @@ class DIPFolder:
 
     def _refuse_model(self):
         config = self.path / "config.json"
-        weights = self.path.is_dir() and any(self.path.glob("*.h5"))
+        weights = weight_files(self.path)
         if weights or (config.exists() and method_of(read_config(config)) != DIPConfig.method):
             raise ModelFolderError(
                 f"The folder holds a model. Received: {self.path}. Choose another for the state."

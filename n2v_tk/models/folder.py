@@ -10,7 +10,7 @@ from pathlib import Path
 import keras
 
 from ..config.base import DenoiserConfig
-from ..config.files import STATE_FILE, holds_model, read_config
+from ..config.files import STATE_FILE, holds_model, read_config, weight_files
 from ..errors import CompatibilityWarning, ModelFolderError
 from ..training.checkpoints import load_weights, save_weights
 from ..training.record import FILE as RECORD_FILE
@@ -98,7 +98,18 @@ class ModelFolder:
             save_weights(network, self.path / name)
 
     def load_weights(self, config: DenoiserConfig, network: keras.Model) -> None:
-        """Load the weights that `config.train_keep` asks for, else what there is."""
+        """Load the weights that `config.train_keep` asks for, else what there is.
+
+        Raises
+        ------
+        ModelFolderError
+            If there are none, or several of other names, or they do not fit.
+
+        Warns
+        -----
+        UserWarning
+            If the only weights have another name.
+        """
         names = [config.train_checkpoint or "weights_last.h5", "weights_best.h5", "weights_last.h5"]
         if config.train_keep == "last":
             names.insert(0, "weights_last.h5")
@@ -120,10 +131,29 @@ class ModelFolder:
             best = state.last if config.train_keep == "last" else best
             assign_all(network.weights, best, "network")
             return
-        raise ModelFolderError(
-            f"The model folder holds no weights. Received: {self.path}. Training writes "
-            "weights_best.h5 and weights_last.h5; was it stopped before its first epoch ended?"
+        load_weights(network, self._only_weights(names[0]))
+
+    def _only_weights(self, wanted):
+        """The one file of weights there is, of another name than `wanted`."""
+        found = weight_files(self.path)
+        if not found:
+            raise ModelFolderError(
+                f"The model folder holds no weights. Received: {self.path}. Training writes "
+                "weights_best.h5 and weights_last.h5; was it stopped before its first epoch ended?"
+            )
+        if len(found) > 1:
+            raise ModelFolderError(
+                f"The model folder has no {wanted}, and several other files of weights. Received: "
+                f"{', '.join(path.name for path in found)} in {self.path}. Name the one to take: "
+                'load_model(folder, weights="NAME.h5") or n2v-tk predict --weights NAME.h5; or '
+                "rename it."
+            )
+        warnings.warn(
+            f"The model folder has no {wanted}, so its only file of weights is taken. Received: "
+            f"{found[0].name} in {self.path}.",
+            stacklevel=5,
         )
+        return found[0]
 
     def _not_writable(self, error):
         return ModelFolderError(

@@ -34,7 +34,7 @@ _WEIGHT_BYTES, _ROOM = 16, 2**22
 _NUMBER, _LARGE = 4, 2**26
 
 
-def load_model(path: str | os.PathLike, **changes) -> Denoiser:
+def load_model(path: str | os.PathLike, weights: str | None = None, **changes) -> Denoiser:
     """Open a trained model of any method.
 
     Parameters
@@ -42,6 +42,8 @@ def load_model(path: str | os.PathLike, **changes) -> Denoiser:
     path : path
         A model folder of n2v_tk, n2v or csbdeep, a .keras file that `Denoiser.save` wrote, or a
         package (.zip) for bioimage.io of n2v_tk or n2v.
+    weights : str, optional
+        Weight file of a model folder, if not the one that the settings ask for.
     **changes
         Settings to have in place of those of the file, e.g. ``channel_wiring='own'``.
 
@@ -58,6 +60,11 @@ def load_model(path: str | os.PathLike, **changes) -> Denoiser:
         If its settings are invalid.
     """
     path = Path(path)
+    if weights is not None and path.is_file():
+        raise ModelFolderError(
+            f"Only a model folder has several files of weights. Received: weights={weights!r} with "
+            f"{path}. Leave it out."
+        )
     if path.suffix == ".zip" and path.is_file():
         from ..export.bioimageio_package import open_package
 
@@ -65,7 +72,7 @@ def load_model(path: str | os.PathLike, **changes) -> Denoiser:
     model_class = class_of(method_at(path))
     if path.is_dir():
         folder = path.resolve()
-        return model_class(None, folder.name, folder.parent, **changes)
+        return model_class(None, folder.name, folder.parent, weights, **changes)
     config = load_config(path, **changes)
     _check_weights_are_there(config, path)
     model = model_class(config, path.stem, basedir=None)

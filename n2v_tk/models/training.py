@@ -10,7 +10,7 @@ from dataclasses import replace
 import keras
 import numpy as np
 
-from ..config.files import STATE_FILE
+from ..config.files import STATE_FILE, weight_files
 from ..data.patches import as_image_list
 from ..errors import ConfigError, FolderInUseError, ImageError, ModelFolderError
 from ..normalization import check_image
@@ -159,7 +159,7 @@ class Training:
         self._stamp = stamp(self.logdir)
         state = TrainingState.load(self.logdir, 4 * self.keras_model.count_params())
         if state is None:
-            if any(self.logdir.glob("*.h5")):
+            if weight_files(self.logdir):
                 raise ModelFolderError(
                     "The folder holds a trained model, and not the state of its training. "
                     f"Received: {self.logdir} without {STATE_FILE}. Train it further without "

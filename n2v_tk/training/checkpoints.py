@@ -10,7 +10,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from ..config.files import written_whole
+from ..config.files import weight_files, written_whole
 from ..errors import ModelFolderError
 from ..io.hdf5 import check_weight_file
 
@@ -84,7 +84,7 @@ def load_weights(network: keras.Model, path: str | os.PathLike) -> None:
     if not path.is_file():
         raise ModelFolderError(
             f"There is no such weight file. Received: {path}. Weights there are: "
-            f"{', '.join(sorted(p.name for p in path.parent.glob('*.h5'))) or 'none'}."
+            f"{', '.join(p.name for p in weight_files(path.parent)) or 'none'}."
         )
     try:
         # Keras follows links and takes what shapes claim

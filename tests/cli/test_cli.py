@@ -1,4 +1,5 @@
 import os
+import shutil
 import subprocess
 import sys
 from functools import partial
@@ -374,6 +375,31 @@ def test_info_about_a_folder_of_n2v(run):
     ):
         assert words in text
     assert "CARE, 2D, probabilistic" in run("info", LEGACY / "care_probabilistic")[1]
+
+
+def test_weights_are_named_where_a_folder_has_several(run, tmp_path):
+    """Although none has a name that would be taken by itself."""
+    folder = tmp_path / "m"
+    shutil.copytree(LEGACY / "n2v2d_nobn", folder)
+    (folder / "weights_last.h5").unlink(missing_ok=True)
+    (folder / "weights_best.h5").rename(folder / "mine.h5")
+    (folder / "yours.h5").write_bytes(b"other")
+    expected = np.load(folder / "results.npz")
+    write_image(tmp_path / "in.tif", Image(expected["input"], "YX"))
+    command = ["predict", tmp_path / "in.tif", "-m", folder, "-o", tmp_path / "out.tif"]
+    code, text = run(*command)
+    assert code == 1
+    assert "mine.h5, yours.h5" in text
+    assert "--weights NAME" in text
+    code, text = run(*command, "--weights", "mine.h5")
+    assert code == 0, text
+    result = read_image(tmp_path / "out.tif").data
+    assert np.abs(result - expected["best"]).max() < 1e-4 * expected["best"].std()
+    export = ["export", folder, "--to", "keras", "-o", tmp_path / "m.keras"]
+    code, text = run(*export, "--weights", "mine.h5")
+    assert code == 0, text
+    code, text = run("info", folder)
+    assert "mine.h5, yours.h5" in text
 
 
 def test_go_on_with_an_old_model(run, noisy, tmp_path):

@@ -239,6 +239,60 @@ def test_weights_of_a_name_like_best_are_not_taken(tmp_path):
     assert N2V(None, folder.name, tmp_path).loaded
 
 
+def test_the_only_weights_may_have_any_name(tmp_path):
+    folder = copy("n2v2d_nobn", tmp_path)
+    expected = np.load(folder / "results.npz")
+    (folder / "._weights_best.h5").write_bytes(b"of macOS")
+    (folder / "weights_last.h5").unlink(missing_ok=True)
+    (folder / "weights_best.h5").rename(folder / "weights_best_v2.h5")
+    with pytest.warns(UserWarning, match=r"no weights_best\.h5.*weights_best_v2\.h5"):
+        model = n2v_tk.load_model(folder)
+    assert model.loaded
+    assert near(model.predict(expected["input"], "YX"), expected["best"])
+    with pytest.raises(ModelFolderError, match=r"no such weight file.*: weights_best_v2\.h5\."):
+        n2v_tk.load_model(folder, weights="typo.h5")
+
+
+def test_of_several_weights_of_other_names_one_must_be_named(tmp_path):
+    folder = copy("n2v2d_nobn", tmp_path)
+    expected = np.load(folder / "results.npz")
+    (folder / "weights_last.h5").unlink(missing_ok=True)
+    (folder / "weights_best.h5").rename(folder / "b.hdf5")
+    (folder / "a.h5").write_bytes(b"other")
+    with pytest.raises(ModelFolderError, match=r"a\.h5, b\.hdf5 in .*load_model\(folder, weights="):
+        n2v_tk.load_model(folder)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        named = n2v_tk.load_model(folder, weights="b.hdf5")
+        chosen = n2v_tk.load_model(folder, train_checkpoint="b.hdf5")
+    for model in (named, chosen):
+        assert model.loaded
+        assert near(model.predict(expected["input"], "YX"), expected["best"])
+    assert named.config.train_checkpoint == "weights_best.h5"
+    named.save(tmp_path / "m.keras")
+    with pytest.raises(ModelFolderError, match=r"several files of weights.*'b\.hdf5'"):
+        n2v_tk.load_model(tmp_path / "m.keras", weights="b.hdf5")
+    with pytest.raises(ConfigError, match="together with a config"):
+        N2V(named.config, basedir=None, weights="b.hdf5")
+
+
+@pytest.mark.parametrize("name", ["n2v2d_nobn", "care_probabilistic"])
+def test_checkpoints_with_the_long_suffix(name, tmp_path):
+    """Keras wrote HDF5 for either."""
+    folder = copy(name, tmp_path, train_checkpoint="weights.hdf5")
+    expected = np.load(folder / "results.npz")
+    for old in folder.glob("weights_last.h5"):
+        old.unlink()
+    (folder / "weights_best.h5").rename(folder / "weights.hdf5")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model = n2v_tk.load_model(folder)
+    best = expected["best" if name == "n2v2d_nobn" else "mean"]
+    assert near(model.predict(expected["input"], "YX"), best)
+    with pytest.warns(UserWarning, match="There is a model in"):
+        type(model)(model.config, name, tmp_path)
+
+
 @pytest.mark.parametrize(("side", "radius"), [(11, 5), (5, 2), (13, 5)])
 def test_a_mask_over_the_whole_window(side, radius, tmp_path):
     """n2v replaces blind spots by hidden pixels too, and so goes on with such models."""
