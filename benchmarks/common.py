@@ -59,7 +59,7 @@ def in_process(python, script, *args, **environ):
 
 
 def machine():
-    """This machine in a line: processor, what it has for bfloat16, cores."""
+    """This machine in a line: processor, what it has for bfloat16, cores, accelerator in use."""
     name, flags = platform.processor() or platform.machine(), ""
     try:
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
@@ -72,7 +72,31 @@ def machine():
     except OSError:
         pass
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return f"{name}{flags}, {cores} cores, Python {platform.python_version()}"
+    used = ", ".join(filter(None, (f"{cores} cores", accelerator())))
+    return f"{name}{flags}, {used}, Python {platform.python_version()}"
+
+
+def accelerator():
+    """Name of what Keras computes on in this process; None for a processor, and without Keras."""
+    if "keras" not in sys.modules:
+        return None
+    backend = sys.modules["keras"].backend.backend()
+    if backend == "jax":
+        import jax
+
+        device = jax.devices()[0]
+        return None if device.platform == "cpu" else device.device_kind
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        others = [d for d in tf.config.list_physical_devices() if d.device_type != "CPU"]
+        if not others:
+            return None
+        details = tf.config.experimental.get_device_details(others[0])
+        return details.get("device_name", others[0].device_type)
+    import torch
+
+    return torch.cuda.get_device_name() if torch.cuda.is_available() else None
 
 
 def versions():
@@ -80,7 +104,7 @@ def versions():
     from importlib.metadata import PackageNotFoundError, version
 
     found = {}
-    for name in ("n2v_tk", "keras", "tensorflow", "jax", "numpy", "openvino", "zarr"):
+    for name in ("n2v_tk", "keras", "tensorflow", "jax", "jaxlib", "numpy", "openvino", "zarr"):
         try:
             found[name] = version(name)
         except PackageNotFoundError:
