@@ -170,12 +170,20 @@ def deep_image_prior(task, args, seed):
 
 
 def fit_for(image, axes, seconds, clock=time.perf_counter, **settings):
-    """Stopped by pixels that are held out, or when the time is over."""
+    """Stopped by pixels that are held out, or where another look would come too late."""
     end = clock() + seconds
     config = DIPConfig(
         iterations=100_000, check_every=10, stop="held_out", down_channels=(32,) * 5, **settings
     )
-    return DeepImagePrior(config).fit(image, axes, on_look=lambda look: clock() > end)
+    looks = []
+
+    def over(_):
+        looks.append(clock())
+        # up to the first look there was compilation, which says nothing of the next ones
+        pace = looks[-1] - looks[-2] if len(looks) > 1 else 0.0
+        return looks[-1] + pace > end
+
+    return DeepImagePrior(config).fit(image, axes, on_look=over)
 
 
 METHODS = {

@@ -6,8 +6,8 @@
 DATA/colour holds kodim*.png, photographs of 768 x 512 in RGB. All are trained on and judged: noise
 (numpy's default_rng([24, index]), nothing clipped) is all that a method sees; Noise2Noise has
 every photograph with other noise too. Colours are learned together. PSNR with range 255 over all
-colours, mean over images. Otherwise as in bsd68, networks included; Deep Image Prior has all the
-time for one photograph of every seventeen.
+colours, mean over images. Otherwise as in bsd68, networks included; Deep Image Prior shares the
+time among one photograph of every seventeen.
 """
 
 from pathlib import Path
