@@ -30,7 +30,7 @@ from .. import common
 from . import masked_training
 from .images import score
 from .recipe import CHANGES
-from .timed import Figures, train_for
+from .timed import Figures, predicted, train_for
 
 HQSSL_RECIPE = {
     "net_width": 16, "train_patch_shape": (96, 96), "train_batch_size": 2,
@@ -38,6 +38,8 @@ HQSSL_RECIPE = {
 }  # fmt: skip
 # one image at a time: of these every so many, by their number
 DIP_EVERY = 17
+# what is predicted of methods with blind spots, and of others
+BOTH, PLAIN = ("prior", "posterior"), ("",)
 PEERS = {"n2v 0.3.3": "n2v", "CAREamics": "careamics"}
 
 
@@ -71,6 +73,16 @@ class Task:
     def axes(self):
         return "YX" if self.noisy[0].ndim == 2 else "YXC"
 
+    def hqssl_noise(self, known):
+        """Settings of HQ-SSL: its noise model, and the level where that is known."""
+        kind, level = self.noise.split()
+        model, value = {
+            "sigma": ("gaussian", float(level)),
+            # the level of Poisson noise is its variance per brightness
+            "poisson": ("poisson", 255 / float(level)),
+        }[kind]
+        return {"noise_model": model, "noise_level": value if known else None}
+
     def parts(self, *arrays):
         """Training and validation parts of each."""
         n = self.validation
@@ -85,7 +97,7 @@ def blind_spots(method, **changes):
         # colours of photographs show the same things
         settings = {"single_net_per_channel": "C" not in task.axes, **changes}
         config = N2VConfig.recommended(task.train, method, train_seed=seed, **settings)
-        return trained(task, args, N2V, config, task.train, outputs=prior_and_posterior)
+        return trained(task, args, N2V, config, task.train, kinds=BOTH)
 
     return run
 
@@ -93,20 +105,14 @@ def blind_spots(method, **changes):
 def r2r(task, args, seed):
     """With noise that is estimated."""
     config = R2RConfig(task.train, train_seed=seed)
-    return trained(task, args, R2R, config, task.train, outputs=prior_and_posterior)
+    return trained(task, args, R2R, config, task.train, kinds=BOTH)
 
 
 def hqssl(known):
     def run(task, args, seed):
-        kind, level = task.noise.split()
-        noise = {"sigma": "gaussian", "poisson": "poisson"}[kind]
-        # HQ-SSL's level of Poisson noise is its variance per brightness
-        level = float(level) if kind == "sigma" else 255 / float(level)
-        config = HQSSLConfig(
-            task.train, noise_model=noise, noise_level=level if known else None,
-            train_seed=seed, **HQSSL_RECIPE,
-        )  # fmt: skip
-        return trained(task, args, HQSSL, config, task.train, outputs=prior_and_posterior)
+        settings = {**task.hqssl_noise(known), **HQSSL_RECIPE}
+        config = HQSSLConfig(task.train, train_seed=seed, **settings)
+        return trained(task, args, HQSSL, config, task.train, kinds=BOTH)
 
     return run
 
@@ -115,7 +121,7 @@ def pairs(name):
     def run(task, args, seed):
         target = getattr(task, name)()
         config = N2NConfig.recommended(task.train, train_seed=seed)
-        return trained(task, args, N2N, config, task.train, target, outputs=plain)
+        return trained(task, args, N2N, config, task.train, target)
 
     return run
 
@@ -127,7 +133,7 @@ def masked(task, args, seed):
     clean = task.clean()
     settings = {**masked_training.SETTINGS, "clip_noise": False, "train_seed": seed}
     config = MaskedDenoiserConfig(clean, **settings)
-    return trained(task, args, MaskedDenoiser, config, clean, outputs=plain, noise_model=noise)
+    return trained(task, args, MaskedDenoiser, config, clean, noise_model=noise)
 
 
 def peer(name):
@@ -201,42 +207,34 @@ METHODS = {
 }
 
 
-def trained(task, args, model_class, config, *arrays, outputs, **training_options):
-    """Time of a training, and results: `outputs` by weights, and averaged over turns and flips but
-    for masked training, which takes ten seconds an image."""
+def trained(task, args, model_class, config, *arrays, kinds=PLAIN, **training_options):
+    """Figures of a training, and results: of each kind by weights, and averaged over turns and
+    flips but for masked training, which takes ten seconds an image."""
     training, validating = task.parts(*arrays)
-    results = {}
     with tempfile.TemporaryDirectory() as folder:
         options = {"folder": folder, "clock": time.perf_counter, **training_options}
         seconds = args.minutes * 60
         model, found = train_for(model_class, config, seconds, *training, validating, **options)
-        for weights in ("best", "last") if task.validation else ("last",):
-            if task.validation:
-                model.load_weights(f"weights_{weights}.h5")
-            options = {weights: {}}
-            if weights == "last" and model_class is not MaskedDenoiser:
-                options["tta"] = {"tta": True}
-            for name, more in options.items():
-                for key, images in outputs(model, task, **more).items():
-                    results[f"{key} {name}".strip()] = images
+        results = by_weights(model, task, kinds, turned=model_class is not MaskedDenoiser)
         if model_class is HQSSL and config.noise_level is None:
             found["learned"] = model.noise_level()
     return found, results
 
 
-def plain(model, task, **options):
-    return {"": [model.predict(image, task.axes, **options) for image in task.noisy]}
-
-
-def prior_and_posterior(model, task, **options):
-    if isinstance(model, HQSSL):
-        both = [model.predict(i, task.axes, output="all", **options) for i in task.noisy]
-        return {k: [b[f"{k}_mean"] for b in both] for k in ("prior", "posterior")}
-    found = {"prior": [], "posterior": []}
-    for image in task.noisy:
-        found["prior"].append(model.predict(image, task.axes, **options))
-        found["posterior"].append(model.predict(image, task.axes, output="posterior", **options))
-    return found
+def by_weights(model, task, kinds, turned=True):
+    """Results of a model by kind and weights, and by kind averaged over turns and flips of the
+    last ones, which the model is left with."""
+    results = {}
+    for weights in ("best", "last") if task.validation else ("last",):
+        if task.validation:
+            model.load_weights(f"weights_{weights}.h5")
+        options = {weights: {}}
+        if weights == "last" and turned:
+            options["tta"] = {"tta": True}
+        for name, more in options.items():
+            for kind, images in predicted(model, task.noisy, task.axes, kinds, **more).items():
+                results[f"{kind} {name}".strip()] = images
+    return results
 
 
 def in_time(task, args, name, seed):

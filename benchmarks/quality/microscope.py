@@ -12,8 +12,6 @@ are added that all fields have the noise of one camera. Time is that of the proc
 compilation included: other work on the machine does not count.
 """
 
-from itertools import product
-
 import numpy as np
 import tifffile
 
@@ -21,10 +19,7 @@ from n2v_tk import HQSSL, N2V, HQSSLConfig, N2VConfig, estimate_noise, psnr
 
 from .real import HQSSL_RECIPE, aligned, extent
 from .recipe import CHANGES
-from .timed import compare_in_time, train_for
-
-# by what their results are called
-TURNS = {"": False, " tta": True}
+from .timed import compare_in_time, predicted, train_for
 
 
 def load(data):
@@ -40,12 +35,7 @@ def blind_spots(**changes):
     def run(noisy, seed, minutes):
         X = np.stack(noisy)[..., None].astype(np.float32)
         config = N2VConfig.recommended(X, unet_n_first=22, train_seed=seed, **changes)
-        model, found = train_for(N2V, config, minutes * 60, X, None)
-        return found, {
-            f"{kind}{name}": [model.predict(i, "YX", output=kind, tta=tta) for i in noisy]
-            for kind in ("prior", "posterior")
-            for name, tta in TURNS.items()
-        }
+        return trained(N2V, config, X, noisy, minutes)
 
     return run
 
@@ -57,14 +47,22 @@ def hqssl(noisy, seed, minutes):
     counts = [of.to_photons(image, read) for image, of in zip(noisy, noise, strict=True)]
     X = np.stack(counts)[..., None].astype(np.float32)
     config = HQSSLConfig(X, noise_level=(1.0, 0.0, read), train_seed=seed, **HQSSL_RECIPE)
-    model, found = train_for(HQSSL, config, minutes * 60, X, None)
+    found, results = trained(HQSSL, config, X, counts, minutes)
+    found["cameras"] = [[float(v) for v in of.camera()] for of in noise]
+    return found, {
+        kind: [of.from_photons(i, read) for of, i in zip(noise, images, strict=True)]
+        for kind, images in results.items()
+    }
+
+
+def trained(model_class, config, X, images, minutes):
+    """Figures of a training, and results by kind, plain and averaged over turns and flips."""
+    model, found = train_for(model_class, config, minutes * 60, X, None)
     results = {}
-    for (image, of), (name, tta) in product(zip(counts, noise, strict=True), TURNS.items()):
-        both = model.predict(image, "YX", output="all", tta=tta)
-        for kind in ("prior", "posterior"):
-            back = of.from_photons(both[f"{kind}_mean"], read)
-            results.setdefault(f"{kind}{name}", []).append(back)
-    return found | {"cameras": [[float(v) for v in of.camera()] for of in noise]}, results
+    for name, options in {"": {}, " tta": {"tta": True}}.items():
+        for kind, made in predicted(model, images, "YX", ("prior", "posterior"), **options).items():
+            results[f"{kind}{name}"] = made
+    return found, results
 
 
 METHODS = {

@@ -38,7 +38,7 @@ from n2v_tk.plot import before_after
 from ..common import arguments
 from .equal_time import fit_for
 from .images import baselines
-from .timed import Figures, processor_seconds, train_for
+from .timed import Figures, predicted, processor_seconds, train_for
 
 SETS = (
     "w2s_dev", "fmd_confocal_fish", "fmd_confocal_mice", "hagen_nucleus", "hagen_mito60x_noise2",
@@ -85,37 +85,42 @@ def extent(truth):
 
 def blind_spots(method):
     def run(image, seed, minutes):
-        X = image.astype(np.float32)[None, ..., None]
-        settings = {}
+        settings, kinds = {}, ("prior", "posterior")
         if method == "structn2v":
             check = check_noise(image, "YX")
             settings = check.settings if check.method == method else {"length": 5}
-        config = N2VConfig.recommended(X, method, train_seed=seed, **settings)
-        model, found = train_for(N2V, config, minutes * 60, X, None)
-        results = {"": model.predict(image, "YX"), "tta": model.predict(image, "YX", tta=True)}
-        if method != "structn2v":
-            results["posterior"] = model.predict(image, "YX", output="posterior")
-        return found, results
+            # an image does not tell noise that is correlated
+            kinds = ("prior",)
+        config = N2VConfig.recommended(stacked(image), method, train_seed=seed, **settings)
+        return trained(N2V, config, image, minutes, kinds, turned=True)
 
     return run
 
 
 def r2r(image, seed, minutes):
     """With noise that is estimated."""
-    X = image.astype(np.float32)[None, ..., None]
-    model, found = train_for(R2R, R2RConfig(X, train_seed=seed), minutes * 60, X, None)
-    outputs = {"": {}, "tta": {"tta": True}, "posterior": {"output": "posterior"}}
-    return found, {key: model.predict(image, "YX", **more) for key, more in outputs.items()}
+    return trained(R2R, R2RConfig(stacked(image), train_seed=seed), image, minutes, turned=True)
 
 
 def hqssl(image, seed, minutes):
     """With the camera that `estimate_noise` finds."""
-    X = image.astype(np.float32)[None, ..., None]
     level = estimate_noise(image).camera()
-    config = HQSSLConfig(X, noise_level=level, train_seed=seed, **HQSSL_RECIPE)
-    model, found = train_for(HQSSL, config, minutes * 60, X, None)
-    both = model.predict(image, "YX", output="all")
-    return found, {"": both["prior_mean"], "posterior": both["posterior_mean"]}
+    config = HQSSLConfig(stacked(image), noise_level=level, train_seed=seed, **HQSSL_RECIPE)
+    return trained(HQSSL, config, image, minutes)
+
+
+def stacked(image):
+    """What is trained on, (1, Y, X, 1)."""
+    return image.astype(np.float32)[None, ..., None]
+
+
+def trained(model_class, config, image, minutes, kinds=("prior", "posterior"), turned=False):
+    """Figures of a training, and results: that of the prior has no name."""
+    model, found = train_for(model_class, config, minutes * 60, stacked(image), None)
+    results = predicted(model, [image], "YX", kinds)
+    if turned:
+        results["tta"] = predicted(model, [image], "YX", ("prior",), tta=True)["prior"]
+    return found, {"" if kind == "prior" else kind: images[0] for kind, images in results.items()}
 
 
 def deep_image_prior(image, seed, minutes):

@@ -9,6 +9,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from n2v_tk import HQSSL
 from n2v_tk.training.callbacks import CosineSchedule, RampSchedule
 
 from ..common import arguments, machine, versions
@@ -75,6 +76,25 @@ def train_for(model_class, config, seconds, *data, folder=None, clock=processor_
     model.train(*data, epochs=100_000, verbose=0, **options)
     weights = sum(int(np.prod(v.shape)) for v in model.keras_model.trainable_variables)
     return model, {"steps": budget.steps, "seconds": budget.spent, "weights": weights}
+
+
+def predicted(model, images, axes, kinds, **options):
+    """Results by kind, a list of one for each image.
+
+    Kinds are what `predict` can be asked for as its `output`, 'prior' and 'posterior' of methods
+    with blind spots; '' is what it gives by itself. What else is given goes to `predict`.
+    """
+
+    def of(image):
+        if isinstance(model, HQSSL):
+            # one pass of the network has them all
+            found = model.predict(image, axes, output="all", **options)
+            return {kind: found[f"{kind}_mean"] for kind in kinds}
+        wanted = {kind: {"output": kind} if kind else {} for kind in kinds}
+        return {kind: model.predict(image, axes, **wanted[kind], **options) for kind in kinds}
+
+    results = [of(image) for image in images]
+    return {kind: [result[kind] for result in results] for kind in kinds}
 
 
 def compare_in_time(description, run, cases, minutes, shown, option="changes", seeds=(0,)):
