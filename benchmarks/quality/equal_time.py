@@ -269,10 +269,20 @@ def run(args, make_task, untrained, method=in_time):
         figures.measure(f"{args.noise}, {name}", lambda function=function: function(task))
     for seed in args.seeds:
         for name in args.methods:
-            key = f"{args.noise}, {name}, {args.effort}, seed {seed}"
-            found = figures.measure(key, lambda n=name, s=seed: scored(method, task, args, n, s))
+            key = key_of(args, name, seed)
+            missing = not_kept(args, name, seed, figures.found.get(key, {}))
+            if missing:
+                print(f"{key}: measured again, for want of {missing[0]}", flush=True)
+            found = figures.measure(
+                key, lambda n=name, s=seed: scored(method, task, args, n, s), again=bool(missing)
+            )
             shown = {k: round(v, 3) for k, v in found.items() if k.endswith(("psnr", "steps"))}
             print(key, shown, flush=True)
+
+
+def key_of(args, method, seed):
+    """What figures are kept under."""
+    return f"{args.noise}, {method}, {args.effort}, seed {seed}"
 
 
 def scored(method, task, args, name, seed):
@@ -285,10 +295,21 @@ def scored(method, task, args, name, seed):
         args.keep.mkdir(parents=True, exist_ok=True)
         for key, images in results.items():
             arrays = {str(i): image.astype(np.float16) for i, image in enumerate(images)}
-            np.savez_compressed(kept(args, name, key), **arrays)
+            np.savez_compressed(kept(args, name, seed, key), **arrays)
     return found
 
 
-def kept(args, method, result):
+def kept(args, method, seed, result):
     """Where the images that a method made are."""
-    return args.keep / f"{args.noise}, {method}, {args.effort}, {result}.npz"
+    # 'steps / 10' is no folder
+    name = f"{key_of(args, method, seed)}, {result}.npz".replace(" / ", " by ")
+    return args.keep / name
+
+
+def not_kept(args, method, seed, figures):
+    """Files of the images that figures are of, as far as they are wanted and missing."""
+    if args.keep is None:
+        return []
+    results = [name.removesuffix(" psnr") for name in figures if name.endswith(" psnr")]
+    paths = [kept(args, method, seed, result) for result in results]
+    return [path for path in paths if not path.exists()]

@@ -1,13 +1,13 @@
 """What methods make of the pictures that come with scikit-image: scores, and crops to look at.
 
     python -m benchmarks quality pictures [--noise 'sigma 25'] [--methods NAME ...] [--minutes 15]
-        [--seeds 0] --keep FOLDER [--pictures FOLDER] [--json FOLDER]
+        [--seeds 0] [--keep FOLDER [--pictures FOLDER]] [--json FOLDER]
 
 Needs no other data. Nine grey pictures with noise (numpy's default_rng([9, index]), nothing
 clipped) are all that a method sees, and it is judged on them; Noise2Noise has them with other noise
-too. --pictures draws, from what is in --keep, the squares of 96 pixels that the posterior of
-Noise2Void is nearest to and furthest from, flat ones left out: best.png and worst.png, one square
-of each photograph.
+too. --pictures draws, from what the first of the seeds has in --keep, the squares of 96 pixels that
+the posterior of Noise2Void is nearest to and furthest from, flat ones left out: best.png and
+worst.png, one square of each photograph.
 Otherwise as in bsd68.
 """
 
@@ -57,7 +57,7 @@ def draw(args):
     task = make_task(args)
     shown = {"noisy": task.noisy}
     for title, (method, result) in COLUMNS.items():
-        path = equal_time.kept(args, method, result)
+        path = equal_time.kept(args, method, args.seeds[0], result)
         if path.exists():
             with np.load(path) as file:
                 shown[title] = [file[str(i)].astype(np.float32) for i in range(len(task.truth))]
@@ -94,10 +94,26 @@ def draw(args):
         Image.open(path).convert("L").save(path, optimize=True)
 
 
+def check(args, parser):
+    """Whether there will be what pictures are drawn from, before anything is measured."""
+    if args.pictures is None:
+        return
+    if args.keep is None:
+        parser.error("--pictures draws what is kept. Received: no --keep. Give it a folder.")
+    method, result = COLUMNS["N2V, posterior"]
+    path = equal_time.kept(args, method, args.seeds[0], result)
+    if method not in args.methods and not path.exists():
+        parser.error(
+            f"--pictures needs the images of {method}, which are not in --keep. Received: "
+            f"--methods {' '.join(args.methods)}. Add {method}."
+        )
+
+
 def main():
     options = equal_time.parser(__doc__, METHODS, data=False)
     options.add_argument("--pictures", type=Path, help="draw best.png and worst.png here")
     args = equal_time.timed(options)
+    check(args, options)
     equal_time.run(args, make_task, {"noisy": lambda task: score(task.truth, task.noisy)})
     if args.pictures is not None:
         draw(args)
