@@ -11,18 +11,21 @@ steps (Laine, Karras, Lehtinen, Aila. NeurIPS 2019) on patches of 160 x 160, sin
 smaller than the paper's; `--shorter 10` takes a tenth of the steps. Images and scores as in bsd68.
 
 State is written to --work every minute, so that a run which is ended by `timeout` loses no more
-than that; the same command goes on. 'of peak' is the arithmetic of training (three times that of
-prediction, as JAX counts it) by time, as a share of --peak, the chip's for bfloat16.
+than that; the same command goes on. Every noise, method, --shorter and seed has a folder of its own
+there. 'teraflops' are those of convolutions in training (three times as many as in prediction) by
+time, 'of peak' their share of --peak, the chip's for bfloat16.
 """
 
+import re
+import time
 from pathlib import Path
 
 import keras
-import numpy as np
 
 from n2v_tk import HQSSL, N2V, HQSSLConfig, N2VConfig
 
 from . import equal_time
+from .arithmetic import forward_operations
 from .bsd68 import make_task
 
 N2V_RECIPE = {
@@ -32,52 +35,77 @@ N2V_RECIPE = {
     "batch_norm": True,
 }  # fmt: skip
 HQSSL_RECIPE = {
-    "noise_model": "gaussian", "train_patch_shape": (160, 160), "train_batch_size": 4,
-    "train_epochs": 500, "train_steps_per_epoch": 1000,
+    "train_patch_shape": (160, 160), "train_batch_size": 4, "train_epochs": 500,
+    "train_steps_per_epoch": 1000,
 }  # fmt: skip
-SIGMA = 25.0
-# (class, config of images and settings), by method
+
+
+def n2v(task, X, **settings):
+    return N2VConfig(X, unet_residual=True, **N2V_RECIPE, **settings)
+
+
+def n2v2(task, X, **settings):
+    return N2VConfig.n2v2(X, **N2V_RECIPE, **settings)
+
+
+def hqssl(known):
+    def config(task, X, **settings):
+        return HQSSLConfig(X, **task.hqssl_noise(known), **HQSSL_RECIPE, **settings)
+
+    return config
+
+
+# (class, config of a task, its training images and settings), by method
 RECIPES = {
-    "n2v": (N2V, lambda X, **s: N2VConfig(X, unet_residual=True, **N2V_RECIPE, **s)),
-    "n2v2": (N2V, lambda X, **s: N2VConfig.n2v2(X, **N2V_RECIPE, **s)),
-    "hqssl known": (HQSSL, lambda X, **s: HQSSLConfig(X, noise_level=SIGMA, **HQSSL_RECIPE, **s)),
-    "hqssl estimated": (HQSSL, lambda X, **s: HQSSLConfig(X, **HQSSL_RECIPE, **s)),
+    "n2v": (N2V, n2v),
+    "n2v2": (N2V, n2v2),
+    "hqssl known": (HQSSL, hqssl(known=True)),
+    "hqssl estimated": (HQSSL, hqssl(known=False)),
 }
 
 
 def run(task, args, name, seed):
+    """Figures and results of a method; the model in args.work is gone on with."""
     model_class, make = RECIPES[name]
     (train,), validating = task.parts(task.train)
-    config = make(train, train_seed=seed, train_state_minutes=1.0, train_keep="last")
+    config = make(task, train, train_seed=seed, train_state_minutes=1.0, train_keep="last")
     config.train_epochs = max(1, round(config.train_epochs / args.shorter))
-    folder = f"{name.replace(' ', '_')}_{seed}"
-    begun = (args.work / folder).exists()
-    model = model_class(None if begun else config, folder, args.work)
-    model.train(train, validating, resume=begun, verbose=2)
+    model = model_class(config, folder(args, name, seed), args.work)
+    operations = step_operations(model)
+    model.train(train, validating, resume=True, verbose=2)
+    trained = time.perf_counter()
     training = model.record.runs[-1]
-    steps = config.train_epochs * config.train_steps_per_epoch
-    found = {"steps": steps, "seconds": training["seconds"], "precision": training["precision"]}
-    found["teraflops"] = flops(model, config) * steps / training["seconds"] / 1e12
+    check_epochs(model, len(training["history"]["loss"]))
+    steps, seconds = config.train_epochs * config.train_steps_per_epoch, training["seconds"]
+    found = {"steps": steps, "seconds": seconds, "precision": training["precision"]}
+    found["teraflops"] = operations * steps / seconds / 1e12
     if args.peak:
         found["of peak"] = found["teraflops"] / args.peak
-    results = {}
-    for weights in ("best", "last"):
-        model.load_weights(f"weights_{weights}.h5")
-        for key, images in equal_time.prior_and_posterior(model, task).items():
-            results[f"{key} {weights}"] = images
-    for key, images in equal_time.prior_and_posterior(model, task, tta=True).items():
-        results[f"{key} tta"] = images
+    results = equal_time.by_weights(model, task, equal_time.BOTH)
+    # the training may have taken several calls
+    found["wall seconds"] = seconds + time.perf_counter() - trained
     return found, results
 
 
-def flops(model, config):
-    """Of a step: forward, and about twice as much backward."""
-    import jax
+def folder(args, name, seed):
+    """Name of the folder of a model, in args.work."""
+    return re.sub(r"[^\w.]+", "_", equal_time.key_of(args, name, seed))
 
-    network = model.keras_model
-    batch = np.zeros((config.train_batch_size, *config.patch_shape, 1), np.float32)
-    forward = jax.jit(lambda x: network(x, training=False)).lower(batch)
-    return 3 * forward.cost_analysis()["flops"]
+
+def step_operations(model):
+    """Of a training step: forward, and about twice as many backward."""
+    config = model.config
+    shape = (config.train_batch_size, *config.patch_shape, config.n_channel_in)
+    return 3 * forward_operations(model.keras_model, shape)
+
+
+def check_epochs(model, made):
+    wanted = model.config.train_epochs
+    if made != wanted:
+        raise SystemExit(
+            "A model must have the epochs of its recipe to be measured. Received: "
+            f"{made} for {wanted} in {model.logdir}. Remove the folder, or choose another --work."
+        )
 
 
 def main():
