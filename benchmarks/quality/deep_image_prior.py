@@ -15,20 +15,20 @@ a grey picture. 'cost' times a step on 512 x 512 with the paper's network beside
 and backward pass of the same network. PSNR in decibels, range 255.
 """
 
-import argparse
 import json
-import os
 import resource
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from n2v_tk import DeepImagePrior, DIPConfig, psnr, read_image
 
-from ..common import machine
+from ..common import arguments
+from .timed import Figures
 
 SIDE, SIGMA, FILTERS = 192, 25.0, (32,) * 5
 DENOISE = {
@@ -218,42 +218,36 @@ RUNS = {
 }
 
 
+def measured(name, folder, pictures):
+    """Figures of a run; `pictures`, a dict, gets what there is to be seen of it."""
+    work, iterations = RUNS[name]
+    found, result, shown = work(folder, name, iterations)
+    if result is None:
+        return found
+    pictures |= {**shown, **{f"step {step}": picture for step, picture in result.way.items()}}
+    return found | {"iterations": iterations, "seconds": result.seconds}
+
+
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = arguments(__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("names", nargs="*", default=list(RUNS))
-    parser.add_argument("--json", type=Path)
     parser.add_argument("--pictures", type=Path)
     args = parser.parse_args()
     if args.names[0].startswith("cost "):
         return one_cost(args.names[0].split()[1])
-    done = json.loads(args.json.read_text()) if args.json and args.json.exists() else {}
+    figures = Figures(args.json)
     for name in args.names:
-        if name not in done:
-            work, iterations = RUNS[name]
-            found, result, pictures = work(args.folder, name, iterations)
-            if result is not None:
-                found |= {"iterations": iterations, "seconds": result.seconds}
-            done[name] = found | {
-                "machine": machine(),
-                "cores used": len(os.sched_getaffinity(0)),
-                "date": time.strftime("%Y-%m-%d"),
-            }
-            if args.json:
-                args.json.write_text(json.dumps(done, indent=1))
-            if args.pictures and pictures:
-                from n2v_tk.plot import strip
+        pictures = {}
+        found = figures.measure(name, partial(measured, name, args.folder, pictures))
+        if args.pictures and pictures:
+            from n2v_tk.plot import strip
 
-                args.pictures.mkdir(parents=True, exist_ok=True)
-                axes = "YXC"[: next(iter(pictures.values())).ndim]
-                figure = strip({**pictures, **way(result)}, axes, columns=3)
-                figure.savefig(args.pictures / f"{name.replace(' ', '_')}.png", dpi=130)
-        shown = {k: v for k, v in done[name].items() if k not in ("machine", "history")}
-        print(name, shown, flush=True)
-
-
-def way(result):
-    return {f"step {step}": picture for step, picture in result.way.items()}
+            args.pictures.mkdir(parents=True, exist_ok=True)
+            figure = strip(pictures, "YXC"[: pictures["clean"].ndim], columns=3)
+            figure.savefig(args.pictures / f"{name.replace(' ', '_')}.png", dpi=130)
+        hidden = ("machine", "versions", "history")
+        print(name, {k: v for k, v in found.items() if k not in hidden}, flush=True)
 
 
 if __name__ == "__main__":
