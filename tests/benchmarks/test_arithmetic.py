@@ -65,12 +65,12 @@ def test_what_is_called_counts_too(count):
         return jax.lax.scan(lambda c, _: (product(c, b), None), a, length=6)[0]
 
     def either(a, b):
-        return jax.lax.cond(a[0, 0] > 0, product, lambda a, b: a, a, b)
+        return jax.lax.cond(a[0, 0] > 0, product, lambda a, b: product(a, b) @ b, a, b)
 
     once = 2 * 3 * 4 * 4
     assert count(jax.jit(product), (3, 4), (4, 4)) == once
     assert count(repeated, (3, 4), (4, 4)) == 6 * once
-    assert count(either, (3, 4), (4, 4)) == once
+    assert count(either, (3, 4), (4, 4)) == 2 * once
 
 
 def test_loops_of_unknown_length_are_refused(count):
