@@ -10,7 +10,7 @@ from pydantic import Field
 from ..errors import ConfigError, ImageError
 from .base import Count, Fraction, Positive, Share
 from .checks import image_list
-from .recommended import SHARED, patch_for
+from .recommended import SHARED, divisor_of, patch_for
 from .size import NetworkSize, convolution, encoder_decoder
 from .unet import UNetConfig, count_dimensions
 
@@ -93,7 +93,7 @@ class N2NConfig(UNetConfig):
             if settings.get("train_patch_shape", default) == default:
                 divisor = _PAPER_DIVISOR
                 if settings.get("network", "n2n") == "unet":
-                    divisor = 2 ** settings.get("unet_n_depth", 2)
+                    divisor = divisor_of(settings.get("unet_n_depth", 2))
                 settings["train_patch_shape"] = _patch_for(images, default, divisor)
         super().__init__(images, **settings)
 

@@ -74,10 +74,14 @@ def recommended_settings(X, method: str, depth: int, settings: dict) -> dict:
     return settings
 
 
+def divisor_of(depth) -> int:
+    """What sides of patches are divisible by; a depth that is none is refused with the settings."""
+    return 2**depth if isinstance(depth, int) and 1 <= depth <= 8 else 4
+
+
 def patch_for(X, n_dim, depth):
     """The usual patch, smaller where images are."""
-    # a depth that is no such number is refused with the settings
-    divisor = 2**depth if isinstance(depth, int) and 1 <= depth <= 8 else 4
+    divisor = divisor_of(depth)
     wanted = (64, 64) if n_dim == 2 else (16, 64, 64)
     wanted = tuple(max(side, divisor) for side in wanted)
     if X is None:

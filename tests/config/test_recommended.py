@@ -1,7 +1,9 @@
+from functools import partial
+
 import pytest
 
-from n2v_tk.config import N2NConfig, N2VConfig
-from n2v_tk.errors import ImageError
+from n2v_tk.config import N2NConfig, N2VConfig, R2RConfig
+from n2v_tk.errors import ConfigError, ImageError
 
 
 @pytest.fixture
@@ -51,6 +53,16 @@ def test_patches_fit_the_smallest_image_and_the_network(rng):
     assert N2VConfig.recommended(volume).n2v_patch_shape == (8, 64, 64)
     with pytest.raises(ImageError, match="at least 16 pixels"):
         N2VConfig.recommended(volume, unet_n_depth=4)
+
+
+@pytest.mark.parametrize("depth", ["many", -3, 10**6])
+@pytest.mark.parametrize(
+    "make",
+    [N2VConfig.recommended, N2NConfig.recommended, partial(N2NConfig, network="unet"), R2RConfig],
+)
+def test_a_depth_that_is_none_is_refused(X, make, depth):
+    with pytest.raises(ConfigError, match="unet_n_depth"):
+        make(X, unet_n_depth=depth)
 
 
 def test_noise2noise_has_the_network_of_noise2void(X, rng):
