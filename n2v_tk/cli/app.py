@@ -35,6 +35,7 @@ from .options import (
     Patch,
     Posterior,
     Seed,
+    Settings,
     Steps,
     StructAxis,
     StructLength,
@@ -117,8 +118,9 @@ def denoise(
     seed: Seed = None,
     dim: Dimensions = None,
     patch: Patch = None,
-    struct_axis: StructAxis = "X",
-    struct_length: StructLength = 11,
+    settings: Settings = None,
+    struct_axis: StructAxis = None,
+    struct_length: StructLength = None,
     noise_model: NoiseModel = None,
     noise_level: NoiseLevel = None,
     tta: Tta = False,
@@ -137,7 +139,7 @@ def denoise(
 
     training = training_options(
         method, epochs, steps, seed, dim, patch, struct_axis, struct_length,
-        noise_model=noise_model, noise_level=noise_level, devices=devices,
+        noise_model=noise_model, noise_level=noise_level, devices=devices, named=settings,
     )  # fmt: skip
     commands.denoise(
         console, inputs, output, axes, training, tta, posterior, dtype, save_model, device,
@@ -161,8 +163,9 @@ def train(
     seed: Seed = None,
     dim: Dimensions = None,
     patch: Patch = None,
-    struct_axis: StructAxis = "X",
-    struct_length: StructLength = 11,
+    settings: Settings = None,
+    struct_axis: StructAxis = None,
+    struct_length: StructLength = None,
     noise_model: NoiseModel = None,
     noise_level: NoiseLevel = None,
     pairs: of_train.Pairs = None,
@@ -178,7 +181,7 @@ def train(
 
     training = training_options(
         method, epochs, steps, seed, dim, patch, struct_axis, struct_length, source, noise_model,
-        noise_level, devices, learning_rate,
+        noise_level, devices, learning_rate, settings, resume,
     )  # fmt: skip
     commands.train(console, inputs, output, axes, training, device, overwrite, pairs, resume)
 
@@ -294,10 +297,11 @@ def dip(
     guide: of_dip.Guide = None,
     preset: of_dip.Preset = None,
     iterations: of_dip.Iterations = None,
-    stop: of_dip.Stop = "auto",
+    stop: of_dip.Stop = None,
     filters: of_dip.Filters = None,
     value_range: of_dip.ValueRange = None,
     seed: Seed = None,
+    settings: of_dip.Settings = None,
     state: of_dip.State = None,
     resume: of_dip.Resume = False,
     way: of_dip.Way = None,
@@ -306,21 +310,25 @@ def dip(
     overwrite: Overwrite = False,
 ):
     """Fit an untrained network to one picture (Deep Image Prior): minutes each, no training."""
+    from ..config.dip import DIPConfig
     from . import commands
     from . import dip as fitting
+    from .settings import settings_of
 
-    settings = {
-        "factor": factor,
-        "preset": preset,
-        "iterations": iterations,
-        "stop": stop,
-        "down_channels": None if filters is None else commands.numbers(filters, "--filters"),
-        "value_range": commands.value_range(value_range),
-        "seed": seed,
+    channels = None if filters is None else commands.numbers(filters, "--filters")
+    options = {
+        "task": ("TASK", task),
+        "factor": ("--factor", factor),
+        "preset": ("--preset", preset),
+        "iterations": ("--iterations", iterations),
+        "stop": ("--stop", stop),
+        "down_channels": ("--filters", channels),
+        "value_range": ("--value-range", commands.value_range(value_range)),
+        "seed": ("--seed", seed),
     }
     fitting.run(
-        console, task, inputs, output, axes, mask, guide, settings, state, resume, way, dtype,
-        device, overwrite,
+        console, inputs, output, axes, mask, guide, settings_of(options, settings, [DIPConfig]),
+        state, resume, way, dtype, device, overwrite,
     )  # fmt: skip
 
 
@@ -413,14 +421,22 @@ def demo(
     ] = "n2v",
     epochs: Epochs = None,
     steps: Steps = None,
-    seed: Seed = 0,
+    seed: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            metavar="N",
+            help="Seed of everything that is drawn. Default: 0.",
+        ),
+    ] = None,
+    settings: Settings = None,
     device: Device = None,
     overwrite: Overwrite = False,
 ):
     """Add noise to a micrograph, denoise it from itself, and show the gain."""
     from . import demo as demonstration
 
-    demonstration.run(console, output, method, epochs, steps, seed, device, overwrite)
+    demonstration.run(console, output, method, epochs, steps, seed, device, overwrite, settings)
 
 
 def _show_warning(message, category, filename, lineno, file=None, line=None):

@@ -24,8 +24,11 @@ def run(
     seed: int | None,
     device: str | None,
     overwrite: bool,
+    named: list[str] | None = None,
 ) -> None:
     """Write noisy, denoised and clean image and a panel into `output`; print the PSNR."""
+    training = training_options(method, epochs, steps, seed, 2, None, None, None, named=named)
+    training["settings"] = {"train_epochs": EPOCHS, "train_seed": 0} | training["settings"]
     for name in NAMES:
         check_output(output / name, overwrite)
     from skimage.data import cell
@@ -35,9 +38,8 @@ def run(
     from ..plot import before_after
 
     clean = cell().astype("float32")
-    noisy = poisson_gaussian(clean, GAIN, READ_NOISE, seed=seed)
+    noisy = poisson_gaussian(clean, GAIN, READ_NOISE, seed=seed or 0)
     image = Image(noisy, "YX")
-    training = training_options(method, epochs or EPOCHS, steps, seed, 2, None, "X", 11)
     model = make_model([image], training, None, device)
     train_model(console, model, [image], free_folder(output / "demo"))
     denoised = model.predict(noisy, "YX")

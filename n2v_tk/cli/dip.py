@@ -35,11 +35,12 @@ _ONLY_FOR = {
 
 
 def run(
-    console: Console, task, inputs, output, axes, mask, guide, settings, state, resume, way,
-    dtype, device, overwrite,
+    console: Console, inputs, output, axes, mask, guide, settings, state, resume, way, dtype,
+    device, overwrite,
 ) -> None:  # fmt: skip
     """Fit a Deep Image Prior to every picture and write the results."""
-    for option, value in {"mask": mask, "guide": guide, "factor": settings["factor"]}.items():
+    task = settings["task"]
+    for option, value in {"mask": mask, "guide": guide, "factor": settings.get("factor")}.items():
         if value is not None and task not in _ONLY_FOR[option]:
             raise ConfigError(
                 f"--{option} is for {' and '.join(_ONLY_FOR[option])}. Received: dip {task}."
@@ -48,8 +49,7 @@ def run(
         raise ConfigError("--resume goes on from a folder. Received: no --state FOLDER.")
     if way is not None and way.suffix.lower() != ".png":
         raise ConfigError(f"--way is a PNG file. Received: {way}.")
-    settings = {name: value for name, value in settings.items() if value is not None}
-    config = DIPConfig(task=task, **settings)
+    config = DIPConfig(**settings)
     paths = find_inputs(inputs, (*SUFFIXES, *JPEG_SUFFIXES))
     targets = plan_outputs(paths, output, overwrite)
     jobs = [

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from .options import flag, words
+from .settings import names_for_dip
 
 Task = Annotated[
     str,
@@ -47,12 +48,12 @@ Iterations = Annotated[
     int | None, typer.Option(min=1, metavar="N", help="Steps, at most. Default: the paper's.")
 ]
 Stop = Annotated[
-    str,
+    str | None,
     typer.Option(
         metavar="RULE",
         autocompletion=words("auto", "iterations", "held_out", "variance"),
         help="iterations: after all; held_out or variance: when it gets no better. "
-        "auto: held_out for denoise and jpeg, else iterations.",
+        "Default: auto, which is held_out for denoise and jpeg, else iterations.",
     ),
 ]
 Filters = Annotated[
@@ -62,6 +63,15 @@ Filters = Annotated[
 ValueRange = Annotated[
     str | None,
     typer.Option(metavar="LOW,HIGH", help="Lowest and highest grey value. Default: the data's."),
+]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="NAME=VALUE",
+        autocompletion=names_for_dip,
+        help="Any other setting, e.g. learning_rate=0.005 or pooling=average; may be repeated.",
+    ),
 ]
 State = Annotated[
     Path | None,

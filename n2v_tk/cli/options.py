@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from .settings import names_for_training
+
 # panels of the help pages
 TRAINING, OF_A_METHOD, LARGE = "Training", "Of one method", "Results that end in .zarr"
 
@@ -105,19 +107,32 @@ Patch = Annotated[
         help="Training patch, e.g. 64,64 or 16,64,64. Default: fits.",
     ),
 ]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="NAME=VALUE",
+        rich_help_panel=TRAINING,
+        autocompletion=names_for_training,
+        help="Any other setting of the method, e.g. train_batch_size=64, train_augment=false or "
+        "train_betas=0.9,0.99; may be repeated.",
+    ),
+]
 StructAxis = Annotated[
-    str,
+    str | None,
     typer.Option(
         metavar="AXIS",
         rich_help_panel=OF_A_METHOD,
         autocompletion=words("X", "Y", "Z"),
-        help="structn2v: axis along which the noise runs: X, Y or Z.",
+        help="structn2v: axis along which the noise runs: X, Y or Z. Default: X.",
     ),
 ]
 StructLength = Annotated[
-    int,
+    int | None,
     typer.Option(
-        metavar="N", rich_help_panel=OF_A_METHOD, help="structn2v: odd number of pixels to hide."
+        metavar="N",
+        rich_help_panel=OF_A_METHOD,
+        help="structn2v: odd number of pixels to hide. Default: 11.",
     ),
 ]
 NoiseModel = Annotated[

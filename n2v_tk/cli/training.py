@@ -14,12 +14,14 @@ from ..io import Image
 from ..lazy import LazyArray
 from ..normalization import check_image
 from .device import start_backend
+from .settings import configs_of, settings_of
 from .text import numbers, say
 
 
 def training_options(
     method, epochs, steps, seed, dim, patch, struct_axis, struct_length, source=None,
-    noise_model=None, noise_level=None, devices=None, learning_rate=None,
+    noise_model=None, noise_level=None, devices=None, learning_rate=None, named=None,
+    resume=False,
 ) -> dict:  # fmt: skip
     """Method or old model, dimensions and settings from the options of the commands."""
     if source is not None and method != "n2v":
@@ -35,18 +37,20 @@ def training_options(
         )
     own_patch = method in ("r2r", "hqssl", "n2n", "masked")
     patch_setting = "train_patch_shape" if own_patch else "n2v_patch_shape"
-    settings = {
-        "train_epochs": epochs,
-        "train_steps_per_epoch": steps,
-        "train_seed": seed,
-        "train_learning_rate": learning_rate,
-        patch_setting: None if patch is None else numbers(patch, "--patch"),
-        "noise_model": noise_model,
-        "noise_level": _level(noise_level),
+    options = {
+        "train_epochs": ("--epochs", epochs),
+        "train_steps_per_epoch": ("--steps", steps),
+        "train_seed": ("--seed", seed),
+        "train_learning_rate": ("--learning-rate", learning_rate),
+        patch_setting: ("--patch", None if patch is None else numbers(patch, "--patch")),
+        "noise_model": ("--noise-model", noise_model),
+        "noise_level": ("--noise-level", _level(noise_level)),
     }
-    settings = {name: value for name, value in settings.items() if value is not None}
+    # what goes on in a folder may be of any method
+    configs = configs_of(None if resume and method == "n2v" else method)
+    settings = settings_of(options, named, configs)
     if method == "structn2v":
-        settings |= {"axis": struct_axis, "length": struct_length}
+        settings |= _line(struct_axis, struct_length, settings)
     return {
         "method": method,
         "n_dim": dim,
@@ -54,6 +58,18 @@ def training_options(
         "source": source,
         "devices": devices,
     }
+
+
+def _line(axis, length, settings):
+    """What structN2V hides, as the options say."""
+    options = {"--struct-axis": axis, "--struct-length": length}
+    given = [option for option, value in options.items() if value is not None]
+    if given and "structN2Vmask" in settings:
+        raise ConfigError(
+            f"A mask says all that structn2v hides. Received: {' and '.join(given)} and --set "
+            "structN2Vmask. Leave the mask or the rest out."
+        )
+    return {n: v for n, v in (("axis", axis), ("length", length)) if v is not None}
 
 
 def _level(text: str | None):

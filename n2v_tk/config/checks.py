@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import numbers
+from collections.abc import Collection, Iterable
+from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
@@ -22,6 +24,22 @@ _PLATEAU: dict[str, Any] = {
     "min_delta": lambda v: _is_number(v),
     "min_lr": lambda v: _is_number(v) and v >= 0,
 }
+
+
+def refuse_unknown(names: Iterable[str], known: Collection[str], where: str) -> None:
+    """Refuse settings that do not exist, naming the nearest that does, or `where` all stand.
+
+    Raises
+    ------
+    ConfigError
+    """
+    for name in names:
+        if name not in known:
+            near = get_close_matches(name, known, 1, cutoff=0.5)
+            raise ConfigError(
+                f"Unknown setting. Received: {name!r}. "
+                + (f"Did you mean {near[0]!r}?" if near else where)
+            )
 
 
 def check_plateau(arguments: dict[str, Any] | None) -> None:

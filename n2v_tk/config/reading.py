@@ -28,6 +28,9 @@ CONFIGS = {
     )
 }
 
+# methods that are settings of another
+VARIANTS = {"n2v2": N2VConfig.method, "structn2v": N2VConfig.method}
+
 # beside what Keras writes into a .keras file
 CONFIG_IN_KERAS_FILE = "n2v_tk.json"
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import warnings
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -12,7 +11,7 @@ import pydantic
 
 from .. import __version__, html
 from ..errors import ConfigError, ModelFolderError
-from .checks import explain, plain
+from .checks import explain, plain, refuse_unknown
 from .files import method_of, read_config, write_config
 
 
@@ -60,13 +59,7 @@ class Settings(pydantic.BaseModel):
 
     @classmethod
     def _refuse_unknown(cls, settings):
-        for name in settings:
-            if name not in cls.model_fields:
-                near = get_close_matches(name, cls.model_fields, 1, cutoff=0.5)
-                raise ConfigError(
-                    f"Unknown setting. Received: {name!r}. "
-                    + (f"Did you mean {near[0]!r}?" if near else "See the class for all settings.")
-                )
+        refuse_unknown(settings, cls.model_fields, "See the class for all settings.")
 
     def __eq__(self, other) -> bool:
         """Whether all settings are equal, wherever they come from."""

@@ -1,3 +1,5 @@
+import json
+
 import imagecodecs
 import numpy as np
 import pytest
@@ -42,6 +44,23 @@ def test_go_on_from_a_state(run, picture, tmp_path):
     assert code == 0, text
     assert "step 70/70" in text
     assert "step 20/20" not in text
+
+
+def test_settings_by_name(run, picture, tmp_path):
+    state, out = tmp_path / "state", tmp_path / "out.png"
+    command = ["dip", "denoise", picture, "-o", out, "--state", state, *QUICK]
+    named = ["learning_rate=0.005", "pooling=average", "skip_channels=2,2", "value_range=0,255"]
+    named = [word for pair in named for word in ("--set", pair)]
+    code, text = run(*command, *named)
+    assert code == 0, text
+    written = json.loads((state / "config.json").read_text())
+    assert (written["learning_rate"], written["pooling"]) == (0.005, "average")
+    assert (written["skip_channels"], written["value_range"]) == ([2, 2], [0, 255])
+    # the stopping rule and the rest are those of the task
+    assert (written["stop"], written["down_channels"]) == ("auto", [8, 8])
+    code, text = run(*command, "--resume", "--overwrite", "--set", "pooling=stride")
+    assert code == 1
+    assert "other learning_rate, pooling, skip_channels, value_range than in" in text
 
 
 def test_inpaint_with_a_mask_of_any_brightness(run, picture, tmp_path):
@@ -124,6 +143,11 @@ def test_flash_and_several_inputs(run, picture, tmp_path):
     (["denoise", "--resume"], "Received: no --state FOLDER"),
     (["denoise", "--filters", "a"], "--filters must be whole numbers"),
     (["denoise", "--way", "way.jpg"], "--way is a PNG file"),
+    (["denoise", "--set", "poling=average"], "Did you mean 'pooling'?"),
+    (["denoise", "--set", "pooling"], "--set must be NAME=VALUE"),
+    (["denoise", "--set", "pooling=best"], "pooling: "),
+    (["denoise", "--set", "task=jpeg"], "Received: TASK and --set task=jpeg"),
+    (["denoise", "--filters", "8", "--set", "down_channels=8,8"], "--filters and --set down_cha"),
     (["denoise", "--value-range", "1"], "--value-range must be LOW,HIGH"),
     (["denoise", "--filters", "8,8,8,8,8,8,8"], "needs at least 129"),
 ])  # fmt: skip

@@ -4,6 +4,7 @@ import ast
 import importlib.util
 import re
 import shlex
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,9 @@ import typer
 
 import n2v_tk
 from n2v_tk.cli.app import app
+from n2v_tk.cli.settings import configs_of, settings_of
+from n2v_tk.config.dip import DIPConfig
+from n2v_tk.errors import ConfigError
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -46,10 +50,14 @@ def check(line, whole):
     command = COMMANDS.commands[name]
     rest = [word for word in rest if word not in ("...", "--help", "--debug")]
     if whole and rest:
-        command.make_context(name, rest)
+        command.make_context(name, list(rest))  # which takes them out
     known = {o for p in command.params for o in (*p.opts, *p.secondary_opts)}
     unknown = [word for word in rest if word.startswith("-") and word not in known]
     assert not unknown, f"{name} has no {unknown}: n2v-tk {line}"
+    named = [value for option, value in pairwise(rest) if option == "--set"]
+    method = dict(pairwise(rest)).get("--method", "n2v")
+    for config in [DIPConfig] if name == "dip" else configs_of(method):
+        config(**settings_of({}, named, [config]))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=title)
@@ -76,11 +84,43 @@ def test_command_lines_are_found():
         "denose a.tif -o b.tif",
         "denoise a.tif -o b.tif --epochs many",
         "predict a.tif -o b.tif --model",
+        "denoise a.tif -o b.tif --set unet_n_dept=3",
+        "denoise a.tif -o b.tif --set unet_n_depth=many",
+        "train a.tif -o b --method hqssl --set unet_n_depth=3",
     ],
 )
 def test_wrong_command_lines_are_told(line):
-    with pytest.raises((AssertionError, click_error())):
+    with pytest.raises((AssertionError, ConfigError, click_error())):
         check(line, whole=True)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=title)
+def test_settings_in_sentences_exist(page):
+    configs = [*configs_of(None), DIPConfig]
+    for words in re.findall(r"`(--set [^`]+)`", page.read_text(encoding="utf-8")):
+        named = [value for option, value in pairwise(shlex.split(words)) if option == "--set"]
+        if named != ["NAME=VALUE"]:
+            settings_of({}, named, configs)
+
+
+@pytest.mark.parametrize(
+    ("script", "flags"),
+    [
+        (
+            "trainN2V.py",
+            "baseDir name dataPath fileName validationFraction dims patchSizeXY patchSizeZ epochs "
+            "stepsPerEpoch batchSize netDepth netKernelSize n2vPercPix learningRate unet_n_first "
+            "noAugment",
+        ),
+        ("predictN2V.py", "baseDir name dataPath fileName output dims tile"),
+    ],
+)
+def test_every_flag_of_the_old_scripts_is_in_the_tables(script, flags):
+    """As n2v 0.3.3 has them."""
+    page = (ROOT / "docs" / "migrating.md").read_text(encoding="utf-8")
+    table = page.partition(f"| {script} |")[2].partition("\n\n")[0]
+    old = {flag for row in table.splitlines() for flag in re.findall(r"--(\w+)", row.split("|")[1])}
+    assert old == set(flags.split())
 
 
 def click_error():

@@ -13,6 +13,8 @@ from tiny import tiny_model
 
 from n2v_tk.cli import app, commands, dip
 from n2v_tk.cli.failing import report_error
+from n2v_tk.config.dip import DIPConfig
+from n2v_tk.config.reading import CONFIGS
 
 # what a shell can pass: no zero byte, and of lone surrogates those of names in another encoding
 TYPED = TEXTS.map(lambda text: text.replace("\0", "").replace("\ud800", "\udcff"))
@@ -22,6 +24,12 @@ WORDS = TYPED | st.sampled_from(
      "openvino", "0.4", "tcp://127.0.0.1:1", "serving", "onnx", "keras", "fiji-n2v", "denoise",
      "superres", "4", "Z", "uint16", "int8", "complex64", "auto", "mixed_bfloat16"]
 )  # fmt: skip
+NAMED = st.builds(
+    "{}={}".format,
+    st.sampled_from(sorted({n for c in (*CONFIGS.values(), DIPConfig) for n in c.model_fields}))
+    | TYPED,
+    WORDS | st.sampled_from(["3", "-1", "null", "true", "0.5,2", "[[1,0,1]]", "[]", "{}", "1e999"]),
+)
 FILES = ["image.npy", "volume.npy", "empty.npy", "nan.npy", "text.npy", "broken.tif", "model",
          "none.tif", "folder", "*.npy", "image.npy::x", "broken.keras"]  # fmt: skip
 OPTIONS = {
@@ -31,15 +39,15 @@ OPTIONS = {
     "evaluate": ["--axes", "--measures", "--range", "--noisy", "--json"],
     "train": ["--axes", "--method", "--epochs", "--steps", "--seed", "--dim", "--patch",
               "--struct-axis", "--struct-length", "--noise-model", "--noise-level", "--pairs",
-              "--from", "--device", "--devices"],
+              "--from", "--device", "--devices", "--set"],
     "denoise": ["--axes", "--method", "--epochs", "--seed", "--dim", "--patch", "--dtype",
-                "--noise-model", "--noise-level", "--save-model", "--struct-length"],
+                "--noise-model", "--noise-level", "--save-model", "--struct-length", "--set"],
     "info": ["--axes"],
     "export": ["--to", "--weights", "--version", "--name", "--author", "--test-image"],
     "convert": ["--overwrite"],
     "report": ["--image", "--axes", "--truth", "--repeats"],
     "dip": ["--axes", "--mask", "--factor", "--preset", "--iterations", "--stop", "--filters",
-            "--value-range", "--seed", "--resume", "--dtype"],
+            "--value-range", "--seed", "--resume", "--dtype", "--set"],
 }  # fmt: skip
 FLAGS = ("--tta", "--overwrite", "--resume")
 
@@ -83,7 +91,9 @@ def command_lines(draw, command):
         line += ["-o", draw(st.sampled_from(ends))]
     for option in draw(st.lists(st.sampled_from(OPTIONS[command]), max_size=3)):
         line.append(option)
-        if option not in FLAGS:
+        if option == "--set":
+            line.append(draw(NAMED | WORDS))
+        elif option not in FLAGS:
             line.append(draw(WORDS | st.sampled_from(FILES)))
     return line
 
