@@ -18,12 +18,12 @@ from ..config.masked import MaskedDenoiserConfig, refuse_without_clean_images
 from ..config.n2n import N2NConfig
 from ..config.n2v import N2VConfig, refuse_without_posterior
 from ..config.r2r import R2RConfig
-from ..config.reading import CONFIGS
+from ..config.reading import CONFIGS, VARIANTS
 from ..data.patches import as_image_list, check_patch_fits, hold_out
 from ..errors import ConfigError, ImageError, ModelFolderError
 from ..normalization import check_image, result_dtype
 from ..prediction.posterior import noise_variance_of
-from ..training.state import settings_in
+from ..training.state import refuse_other_settings, settings_in
 from .base import Denoiser
 from .loading import class_of
 from .n2v import N2V
@@ -35,12 +35,15 @@ LEAST_PLANES = 8
 
 # of a model that is trained further: an eighth of the usual one
 _RATE_FURTHER = 2.5e-4
+# what its weights are for, which stays
+_NETWORK = {name for name in N2VConfig.model_fields if name.startswith("unet_")} | {
+    "batch_norm", "blurpool", "probabilistic", "single_net_per_channel", "skip_skipone",
+}  # fmt: skip
 # and beside its network
-_KEPT = (
-    "batch_norm", "blurpool", "n2v_additive_sigma", "n2v_manipulator", "n2v_mean_weight",
-    "n2v_neighborhood_radius", "normalization", "probabilistic", "single_net_per_channel",
-    "skip_skipone", "structN2Vmask", "train_keep", "train_loss",
-)  # fmt: skip
+_KEPT = {
+    "n2v_additive_sigma", "n2v_manipulator", "n2v_mean_weight", "n2v_neighborhood_radius",
+    "normalization", "structN2Vmask", "train_keep", "train_loss",
+}  # fmt: skip
 METHODS = {
     **{name: partial(N2VConfig.recommended, method=name) for name in ("n2v", "n2v2", "structn2v")},
     # pools five times and looks far, so the config makes patches large, and of those a step has few
@@ -268,13 +271,13 @@ def interrupted_model(folder: str | os.PathLike, method: str, **settings) -> Den
     Raises
     ------
     ModelFolderError
-        If the training is of another method, or its state is damaged.
+        If the training is of another method or other settings, or its state is damaged.
     """
     settings_there = settings_in(folder)
     if settings_there is None:
         return None
     there = method_of(settings_there)
-    if method != "n2v" and {"n2v2": "n2v", "structn2v": "n2v"}.get(method, method) != there:
+    if method != "n2v" and VARIANTS.get(method, method) != there:
         raise ModelFolderError(
             f"A training goes on with its method. Received: {method!r} for {there!r} in {folder}. "
             "Leave the method out, or choose another folder."
@@ -289,6 +292,8 @@ def interrupted_model(folder: str | os.PathLike, method: str, **settings) -> Den
     settings = {n: v for n, v in settings.items() if n not in ("axis", "length")}
     model_class = class_of(there)
     config = model_class.config_class.from_json(settings_there, folder, **settings)
+    # before a network is made that its weights do not fit
+    refuse_other_settings(config, settings_there, folder)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "There is a model in")
         return model_class(config, folder.name, folder.parent)
@@ -332,13 +337,13 @@ def go_on_with(
             f"The images must have the {old.config.n_channel_in} channel(s) of the model. "
             f"Received: {images[0].shape[-1]} channels."
         )
-    network = {name for name in N2VConfig.model_fields if name.startswith("unet_")}
-    changed = sorted(network & settings.keys())
+    changed = sorted(_NETWORK & settings.keys())
     if changed:
         raise ConfigError(
-            f"The network of a model cannot be changed. Received: {', '.join(changed)}."
+            f"The network of a model cannot be changed. Received: {', '.join(changed)}. Leave that "
+            "out, or train a new model."
         )
-    kept = {name: value for name, value in old.config if name in network | set(_KEPT)}
+    kept = {name: value for name, value in old.config if name in _NETWORK | _KEPT}
     recipe = {"train_learning_rate": _RATE_FURTHER} | kept | settings
     model = _in_folder(make_config(images, "n2v", **recipe), folder)
     model.keras_model.set_weights(old.keras_model.get_weights())

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import warnings
 from contextlib import nullcontext
-from dataclasses import replace
 
 import keras
 import numpy as np
@@ -19,7 +18,7 @@ from ..training.fit import Trainer
 from ..training.locking import in_use
 from ..training.precision import resolve_precision
 from ..training.record import TrainingRecord
-from ..training.state import TrainingState, stamp
+from ..training.state import TrainingState, refuse_other_settings, stamp
 from .shown import TrainingHistory
 
 # side of the picture that is shown while a model is trained, in pixels
@@ -166,19 +165,8 @@ class Training:
                     "resume (--from), or choose another folder."
                 )
             return
-        # what an older version did not know is as it is by default
-        known = type(self.config).from_json(state.settings, self.logdir).to_json()
-        changed = replace(state, settings=known).changed(self.config.to_json())
-        had, wanted = state.settings.get("train_precision"), self.config.train_precision
-        if wanted not in ("auto", had):
-            changed.append("train_precision")
-        if changed:
-            raise ModelFolderError(
-                "A training goes on with the same images and settings only. Received: other "
-                f"{', '.join(changed)} than in {self.logdir}. Take the settings of the folder, or "
-                "choose another folder."
-            )
-        self.config.train_precision = had
+        refuse_other_settings(self.config, state.settings, self.logdir)
+        self.config.train_precision = state.settings.get("train_precision")
         self._seed, self._interrupted = state.seed, state
         # also of the trainings before that one
         self.record.runs[:] = TrainingRecord.find(self.logdir).runs

@@ -13,6 +13,7 @@ import numpy as np
 from keras import ops
 
 from ..archives import Archive, read_arrays
+from ..config.base import DenoiserConfig
 from ..config.files import STATE_FILE
 from ..errors import ModelFolderError
 from .checkpoints import replacing
@@ -146,12 +147,47 @@ class TrainingState:
 
     def changed(self, settings: dict[str, Any]) -> list[str]:
         """Names of settings that are not what they were, of those that must be."""
-        # statistics are taken from the images when training starts
-        unknown = {name for name in ("means", "stds") if settings.get(name) is None}
-        names = (self.settings.keys() | settings.keys()) - MAY_DIFFER - unknown
-        # a file of another version of n2v_tk says so, and is no other setting
-        names = {n for n in names if not n.startswith("n2v_tk_")}
-        return sorted(n for n in names if self.settings.get(n) != settings.get(n))
+        return _changed(self.settings, settings)
+
+
+def _changed(had, wanted):
+    # statistics are taken from the images when training starts
+    unknown = {name for name in ("means", "stds") if wanted.get(name) is None}
+    names = (had.keys() | wanted.keys()) - MAY_DIFFER - unknown
+    # a file of another version of n2v_tk says so, and is no other setting
+    names = {n for n in names if not n.startswith("n2v_tk_")}
+    return sorted(n for n in names if had.get(n) != wanted.get(n))
+
+
+def refuse_other_settings(
+    config: DenoiserConfig, settings: dict[str, Any], folder: str | os.PathLike
+) -> None:
+    """Refuse to go on, as `config` says, with a training of other settings.
+
+    Parameters
+    ----------
+    config : DenoiserConfig
+    settings : dict
+        Of the training, as in its state.
+    folder : path
+        Where it is.
+
+    Raises
+    ------
+    ModelFolderError
+        If more differs than what has no part in the result, epochs and learning rate.
+    """
+    # what an older version did not know is as it is by default
+    known = type(config).from_json(settings, folder).to_json()
+    changed = _changed(known, config.to_json())
+    if config.train_precision not in ("auto", settings.get("train_precision")):
+        changed.append("train_precision")
+    if changed:
+        raise ModelFolderError(
+            "A training goes on with the same images and settings only. Received: other "
+            f"{', '.join(changed)} than in {folder}. Take the settings of the folder, or choose "
+            "another folder."
+        )
 
 
 def stamp(folder: str | os.PathLike) -> int:

@@ -425,6 +425,8 @@ def test_go_on_with_an_old_model(run, noisy, tmp_path):
         (["--from", LEGACY / "rgb_joint"], r"3 channel"),
         (["--from", LEGACY / "care_probabilistic"], "Only models of N2V"),
         (["--from", "nowhere"], "no such model folder"),
+        (["--from", LEGACY / "n2v2d_plain", "--set", "unet_n_depth=3"], "Received: unet_n_depth."),
+        (["--from", LEGACY / "n2v2d_plain", "--set", "batch_norm=false"], "Received: batch_norm."),
     ],
 )
 def test_what_cannot_go_on(run, noisy, tmp_path, arguments, message):

@@ -75,6 +75,35 @@ def test_what_resume_refuses(run, noisy, tmp_path, monkeypatch):
     assert (folder / STATE_FILE).read_bytes() == before
 
 
+def test_settings_by_name_when_a_training_goes_on(run, noisy, tmp_path, monkeypatch):
+    """The same again, and what has no part in the result; others before a network is made."""
+    from n2v_tk import N2V
+
+    named = ["--set", "train_batch_size=2", "--set", "unet_n_first=4"]
+    folder = interrupted(run, noisy, tmp_path / "m", monkeypatch, *named)
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    with monkeypatch.context() as patch:
+        patch.setattr(N2V, "_build", lambda self: pytest.fail("a network was made"))
+        for pair, message in (
+            ("n2v_perc_pix=9", "other n2v_perc_pix than in"),
+            ("unet_n_first=8", "other unet_n_first than in"),
+            ("train_precision=mixed_float16", "other train_precision than in"),
+            ("net_width=8", "Unknown setting. Received: 'net_width'"),
+            ("train_batchsize=2", "Did you mean 'train_batch_size'?"),
+        ):
+            code, text = run("train", noisy, "-o", folder, "--resume", "--set", pair)
+            assert code == 1
+            assert message in text
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    allowed = [*named, "--set", "train_keep=last", "--set", "train_epochs=4"]
+    code, text = run("train", noisy, "-o", folder, "--resume", *allowed)
+    assert code == 0, text
+    assert "epoch 4/4" in text
+    assert "epoch 2/4" not in text
+    config = load_model(folder).config
+    assert (config.train_keep, config.train_batch_size, config.unet_n_first) == ("last", 2, 4)
+
+
 def test_resume_in_a_new_folder_starts(run, noisy, tmp_path):
     code, text = run("train", noisy, "-o", tmp_path / "new", "--resume", *SMALL)
     assert code == 0, text
