@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from n2v_tk.cli.settings import configs_of, settings_of, value_of
+from n2v_tk.cli.training import training_options
 from n2v_tk.config import HQSSLConfig, N2VConfig
+from n2v_tk.errors import ConfigError
 from n2v_tk.io import Image, write_image
 
 QUICK = ["--epochs", "1", "--steps", "1", "--seed", "0", "--device", "cpu"]
@@ -76,6 +78,14 @@ def test_settings_are_those_of_the_method():
     assert configs_of("structn2v") == [N2VConfig]
     assert configs_of("hqssl") == [HQSSLConfig]
     assert set(configs_of(None)) > {N2VConfig, HQSSLConfig}
+
+
+def test_what_goes_on_in_a_folder_may_be_of_any_method():
+    options = ("n2v", *[None] * 7)
+    named = {"named": ["net_width=8"]}
+    assert training_options(*options, **named, resume=True)["settings"] == {"net_width": 8}
+    with pytest.raises(ConfigError, match="'net_width'"):
+        training_options(*options, **named)
 
 
 def test_settings_stand_in_the_config(run, noisy, tmp_path):
