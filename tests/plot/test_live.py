@@ -18,7 +18,7 @@ def cell(monkeypatch):
         return handle
 
     modules = {
-        "IPython": types.SimpleNamespace(get_ipython=lambda: None),
+        "IPython": types.SimpleNamespace(get_ipython=lambda: None, version_info=(9, 0)),
         "IPython.display": types.SimpleNamespace(display=display, Image=lambda data: data),
     }
     for name, module in modules.items():
