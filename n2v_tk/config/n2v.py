@@ -16,6 +16,7 @@ from ..machine import amount
 from ..masking.masker import BlindSpotMasker
 from ..masking.structn2v import line_mask
 from .base import Count, Positive
+from .files import weight_files
 from .recommended import recommended_settings
 from .size import NetworkSize
 from .unet import UNetConfig, count_dimensions
@@ -349,7 +350,7 @@ def _wired_rightly(source):
     import h5py
 
     folder = source.parent if source.name == "config.json" else source
-    for path in sorted(folder.glob("*.h5")):
+    for path in weight_files(folder):
         try:
             with h5py.File(path, "r") as file:
                 version = file.attrs.get("keras_version", "")
