@@ -354,9 +354,10 @@ def _wired_rightly(source):
         try:
             with h5py.File(path, "r") as file:
                 version = file.attrs.get("keras_version", "")
-        except OSError:
+        # what stands there is a stranger's; weights that are none are refused when they are read
+        except (OSError, RuntimeError, ValueError, TypeError):
             continue
-        text = version.decode() if isinstance(version, bytes) else str(version)
+        text = version.decode(errors="replace") if isinstance(version, bytes) else str(version)
         return re.fullmatch(r"2\.[0-3]\.\d+", text) is not None
     return False
 

@@ -162,13 +162,16 @@ def test_what_goes_on_with_an_older_model_has_its_network():
 
 @pytest.mark.parametrize(
     ("version", "wiring"),
-    [("2.2.4", "own"), ("2.3.1", "own"), ("2.2.4-tf", "last"), ("2.4.0", "last")],
-)
+    [
+        (b"2.2.4", "own"), (b"2.3.1", "own"), (b"2.2.4-tf", "last"), (b"2.4.0", "last"),
+        (b"2.2.4\xff", "last"),
+    ],
+)  # fmt: skip
 def test_keras_of_its_own_wired_channels_rightly(tmp_path, version, wiring):
     """Up to 2.3 it made its graph once, while each of n2v's networks was at its channel."""
     folder = copy("older_single", tmp_path)
     with h5py.File(folder / "weights_best.h5", "a") as file:
-        file.attrs["keras_version"] = version.encode()
+        file.attrs["keras_version"] = np.bytes_(version)
     assert N2VConfig.load(folder / "config.json").channel_wiring == wiring
     assert load_config(folder).channel_wiring == wiring
 
