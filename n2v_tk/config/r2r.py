@@ -46,6 +46,7 @@ class R2RConfig(UNetConfig):
 
     Examples
     --------
+    >>> import numpy as np
     >>> X = np.random.default_rng(0).normal(100, 10, (4, 50, 128, 1))
     >>> R2RConfig(X, noise_level=10.0).train_patch_shape
     (48, 64)
