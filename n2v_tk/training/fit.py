@@ -377,9 +377,11 @@ def _with_earlier(history, state):
         name: [float("nan") if v is None else v for v in values]
         for name, values in state.run["history"].items()
     }
+    # of metrics that were not asked for before
+    unknown = [float("nan")] * state.epochs
     names = history.history or earlier
     history.history = {
-        name: [*earlier.get(name, []), *history.history.get(name, [])] for name in names
+        name: [*earlier.get(name, unknown), *history.history.get(name, [])] for name in names
     }
     history.epoch = [*range(state.epochs), *history.epoch]
     return history

@@ -142,12 +142,16 @@ class KeepRecord(keras.callbacks.Callback):
             # the weights in the folder are older ones, and so is their record
             return
         values = {"learning_rate": _learning_rate(self.model.optimizer), **(logs or {})}
-        for name, value in values.items():
-            if np.size(value) == 1:
-                value = float(np.squeeze(value))
-                # JSON knows no infinity
-                value = value if np.isfinite(value) else None
-                self.run["history"].setdefault(name, []).append(value)
+        values = {name: float(np.squeeze(v)) for name, v in values.items() if np.size(v) == 1}
+        history = self.run["history"]
+        done = max(map(len, history.values()), default=0)
+        for name in dict.fromkeys([*history, *values]):
+            # columns stay of one length where a training goes on with other metrics
+            column = history.setdefault(name, [])
+            column += [None] * (done - len(column))
+            value = values.get(name, np.nan)
+            # JSON knows no infinity
+            column.append(value if np.isfinite(value) else None)
         self.run["seconds"] = round(time.monotonic() - self._started, 1)
         if not any(run is self.run for run in self.record.runs):
             self.record.runs.append(self.run)

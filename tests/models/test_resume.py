@@ -143,6 +143,28 @@ def test_a_model_that_is_loaded_goes_on_and_another_seed_is_taken_up(noisy, tmp_
     assert history.epoch == [0, 1, 2, 3]
 
 
+class Adds(keras.callbacks.Callback):
+    """A value of its own to every epoch."""
+
+    def on_epoch_end(self, epoch, logs=None):
+        logs["own"] = float(epoch)
+
+
+def test_what_only_some_epochs_measured_stays_beside_them(noisy, interrupted):
+    """Of four epochs the third alone, made after an interruption and before another."""
+    model = load_model(interrupted)
+    model.prepare_for_training()
+    model.callbacks.append(Adds())
+    history = model.train(noisy[:3], noisy[3:], epochs=3, verbose=0, resume=True).history
+    np.testing.assert_array_equal(history["own"], [np.nan, np.nan, 2])
+    model = load_model(interrupted)
+    history = model.train(noisy[:3], noisy[3:], verbose=0, resume=True).history
+    assert {len(column) for column in history.values()} == {4}
+    curves = TrainingRecord.load(interrupted).runs[-1]["history"]
+    assert curves["own"] == [None, None, 2.0, None]
+    assert {len(column) for column in curves.values()} == {4}
+
+
 def test_resume_simply_starts_in_a_new_folder(noisy, tmp_path):
     model, data = n2v(noisy, tmp_path)
     assert model.train(*data, verbose=0, epochs=1, resume=True).epoch == [0]
