@@ -416,7 +416,8 @@ def demo(
         typer.Option(
             metavar="NAME",
             autocompletion=words("n2v", "n2v2", "r2r", "hqssl"),
-            help="n2v; n2v2 (no checkerboard); r2r (normal noise); hqssl (noise of a known kind).",
+            help="n2v; n2v2 (no checkerboard); r2r (noise normal or of photons); "
+            "hqssl (noise of a known kind).",
         ),
     ] = "n2v",
     epochs: Epochs = None,

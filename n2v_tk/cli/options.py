@@ -54,9 +54,9 @@ Method = Annotated[
         metavar="NAME",
         autocompletion=words("n2v", "n2v2", "structn2v", "r2r", "hqssl", "n2n", "masked"),
         help="n2v; n2v2 (no checkerboard); structn2v (noise along lines, see --struct-axis); "
-        "r2r (normal noise, see --noise-level); hqssl (noise of a known kind, see --noise-model); "
-        "n2n (repeated frames along T, or pairs); masked (train only: clean images, for noise of "
-        "any kind).",
+        "r2r (noise normal or of photons, see --noise-level); hqssl (noise of a known kind, see "
+        "--noise-model); n2n (repeated frames along T, or pairs); masked (train only: clean "
+        "images, for noise of any kind).",
     ),
 ]
 Epochs = Annotated[

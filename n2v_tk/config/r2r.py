@@ -22,9 +22,9 @@ class R2RConfig(UNetConfig):
     X : ndarray (S, (Z,) Y, X, C) or sequence of such, optional
         Noisy training images.
     noise_level : float, (gain, offset, read noise), or None
-        Of the training images, in their units: standard deviation of the noise, or that of a
-        camera, with variance ``gain * (signal - offset) + read_noise**2``. None takes what
-        `n2v_tk.estimate_noise` tells of them, channel by channel.
+        Of the training images, in their units: standard deviation of normal noise, or that of a
+        camera which counts photons, with variance ``gain * (signal - offset) + read_noise**2``.
+        None takes what `n2v_tk.estimate_noise` tells of them, channel by channel.
     r2r_alpha : float
         Noise that is added to what the network sees, in standard deviations of the image's own
         (0.3). More of it makes targets less noisy, and inputs less like the images that are to be

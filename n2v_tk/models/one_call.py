@@ -19,10 +19,10 @@ from ..config.n2n import N2NConfig
 from ..config.n2v import N2VConfig, refuse_without_posterior
 from ..config.r2r import R2RConfig
 from ..config.reading import CONFIGS, VARIANTS
+from ..data.noise_moments import noise_moments
 from ..data.patches import as_image_list, check_patch_fits, hold_out
 from ..errors import ConfigError, ImageError, ModelFolderError
 from ..normalization import check_image, result_dtype
-from ..prediction.posterior import noise_variance_of
 from ..training.state import refuse_other_settings, settings_in
 from .base import Denoiser
 from .loading import class_of
@@ -170,7 +170,7 @@ def refuse_untold_noise(
     """
     if method != "hqssl":
         for stack in stacks:
-            noise_variance_of(stack, level)
+            noise_moments(stack, level)
 
 
 def choose_n_dim(

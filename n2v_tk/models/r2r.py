@@ -9,6 +9,7 @@ import numpy as np
 
 from ..config.r2r import R2RConfig
 from ..data.noise_estimation import NoiseEstimate, estimate_noise_of_planes
+from ..data.noise_moments import noise_moments
 from ..data.patches import check_patch_fits, grid_patches
 from ..data.recorruption import RecorruptedDataWrapper, recorrupt
 from ..data.sampling import middle
@@ -18,14 +19,13 @@ from ..lazy import let_go
 from ..losses import mse
 from ..nets.unet import build_unet, network_options
 from ..normalization import normalize
-from ..prediction.posterior import noise_variance_of
 from .with_posterior import WithPosterior
 
 VALIDATION_PATCHES = 256
 # that tell the noise, and their largest side
 NOISE_PLANES, NOISE_SIDE = 16, 1024
-# skewness from which noise is not normal enough
-LOPSIDED = 0.12
+# skewness beyond that of photons from which noise is of another kind, and that of four photons
+LOPSIDED, MOST_LOPSIDED = 0.12, 0.5
 
 
 class R2R(WithPosterior):
@@ -35,10 +35,10 @@ class R2R(WithPosterior):
     independent: then the squared loss has the minimum that clean targets would give it, for inputs
     a little noisier than the image (Pang, Zheng, Quan, Ji. Recorrupted-to-Recorrupted: unsupervised
     deep learning for image denoising. CVPR 2021). Every pixel teaches, none is hidden. The noise
-    must be independent from pixel to pixel and normal, and its level is given or estimated; noise
-    beyond it stays in the image, and so does part of noise of pixels that differ, or of few
-    photons, which is not normal and which training warns of. `N2V` takes independent noise of any
-    kind.
+    must be independent from pixel to pixel, and normal or that of photons (`recorrupt`), and its
+    level is given or estimated; noise beyond it stays in the image, and so does part of noise of
+    pixels that differ, or of other kinds, which training warns of where it can tell. `N2V` takes
+    independent noise of any kind.
 
     Parameters, attributes and errors as in `Denoiser`.
 
@@ -56,7 +56,7 @@ class R2R(WithPosterior):
 
     config_class = R2RConfig
     # of the noise of the training images
-    _variance_of = None
+    _noise = None
 
     def _build(self):
         return build_unet(**network_options(self.config))
@@ -69,13 +69,13 @@ class R2R(WithPosterior):
         return mse
 
     def _learn_about(self, images):
-        self._variance_of = self._noise_variance(images)
+        self._noise = self._moments(images)
 
     def _training_data(self, images, steps_per_epoch):
         c = self.config
         check_patch_fits(images, c.train_patch_shape, self.divisor, "train_patch_shape")
         return RecorruptedDataWrapper(
-            images, self._variance_of, c.r2r_alpha, c.train_batch_size, steps_per_epoch,
+            images, self._noise, c.r2r_alpha, c.train_batch_size, steps_per_epoch,
             c.train_patch_shape, c.train_augment, seed=self._seed, scaling=self.fixed_scaling(),
             workers=c.train_workers,
         )  # fmt: skip
@@ -88,11 +88,11 @@ class R2R(WithPosterior):
         patches = np.stack([np.asarray(patch, np.float32) for patch in patches])
         # epochs count from 0, so this stream is never one of the training batches
         rng = batch_rng(self._seed, 2**32 - 1, 0)
-        pair = recorrupt(patches, self._variance_of, c.r2r_alpha, rng)
+        pair = recorrupt(patches, self._noise, c.r2r_alpha, rng)
         return tuple(normalize(part, *self.fixed_scaling()) for part in pair)
 
-    def _noise_variance(self, images):
-        """Variance of the noise over the signal, in units of the images."""
+    def _moments(self, images):
+        """Of the noise over the signal, in units of the images."""
         level = self.config.noise_level
         try:
             estimates = noise_of_channels(images)
@@ -100,8 +100,9 @@ class R2R(WithPosterior):
             if level is None:
                 raise
             estimates = []
-        _warn_if_lopsided(estimates)
-        return noise_variance_of(images[0], estimates if level is None else level)
+        moments = noise_moments(images[0], estimates if level is None else level)
+        _warn_if_lopsided(estimates, moments, told=level is not None)
+        return moments
 
     def _check_noise(self, noise):
         return self.config.noise_level if noise is None else noise
@@ -150,19 +151,29 @@ def _planes(images):
     return planes
 
 
-def _warn_if_lopsided(estimates):
-    """With a third moment, the noise of a pair depends on each other although uncorrelated.
+def _warn_if_lopsided(estimates, moments, told):
+    """With a third moment that is not known, the noise of a pair depends on each other.
 
     The square of one then tells of the other, which is what a network learns: in the image it
-    leaves about ``skewness**2 / 2 / (1 + alpha**2)**4`` of the variance of the noise. Photons make
-    noise lopsided towards bright values; texture of dark gaps makes it seem so towards dark ones.
+    leaves about ``skewness**2 / 2 / (1 + alpha**2)**4`` of the variance of the noise. Noise of very
+    few photons has moments beyond the third, which are those of Poisson's if the camera is `told`,
+    but of most detectors are not. Texture of dark gaps makes noise seem lopsided towards dark
+    values.
     """
-    skewness = max((estimate.skewness for estimate in estimates), default=0.0)
-    if skewness > LOPSIDED:
+    means = np.array([estimate.mean for estimate in estimates])
+    known = moments.photon(means) / np.sqrt(moments.variance(means))
+    for skewness, expected in zip([one.skewness for one in estimates], known, strict=True):
+        if skewness > expected + LOPSIDED:
+            than = f"where noise of their level has {expected:.2g}"
+        elif skewness > MOST_LOPSIDED and not told:
+            than = "that of fewer than four photons, which few detectors count one by one"
+        else:
+            continue
         warnings.warn(
-            "The noise does not seem to be normal, as that of few photons is not: R2R may leave "
-            f"part of it in the image. Received: images with a skewness of {skewness:.2g} from "
-            "pixel to pixel. Compare with N2V (method 'n2v'), which takes independent noise of "
-            "any kind.",
+            "The noise does not seem to be normal or that of enough photons: R2R may leave part of "
+            f"it in the image. Received: images with a skewness of {skewness:.2g} from pixel to "
+            f"pixel, {than}. Compare with N2V (method 'n2v'), which takes independent noise of any "
+            "kind.",
             stacklevel=5,
         )
+        return

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from ..data.noise_estimation import NoiseEstimate
+from ..data.noise_moments import noise_moments
 from ..errors import ConfigError
 from ..normalization import result_dtype, to_dtype
-from ..prediction.posterior import noise_variance_of, own_share, posterior_mean
+from ..prediction.posterior import own_share, posterior_mean
 from .base import Denoiser
 from .predicting import as_image
 from .shown import DenoisedImage
@@ -80,14 +81,14 @@ class WithPosterior(Denoiser):
         dtype = result_dtype(dtype, img.dtype)
         layout = self.check(img, axes, n_tiles)[0]
         noisy = np.asarray(layout.to_stack(img))
-        variance_of = noise_variance_of(noisy, noise)
+        moments = noise_moments(noisy, noise)
         prior = super().predict
 
         def predict(stack):
             return layout.to_stack(prior(layout.from_stack(stack), axes, *options, None, *more))
 
         predicted = predict(noisy)
-        variance = variance_of(predicted)
+        variance = moments.variance(predicted)
         own = own_share(predict, noisy, predicted, variance)
         result = layout.from_stack(posterior_mean(noisy, predicted, variance, own))
         return DenoisedImage(to_dtype(result, dtype), layout.axes)

@@ -6,10 +6,6 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ..config.checks import noise_numbers
-from ..data.noise_estimation import NoiseEstimate, estimate_noise
-from ..errors import ConfigError, ImageError
-
 # pixels over which the spread of the clean image around the prediction is averaged (standard
 # deviation of a Gaussian window): narrower windows are noisy, wider ones blind to structure
 WIDTH = 6.0
@@ -21,74 +17,7 @@ _STEP, _LEAST_STEP = 0.2, 1e-6
 # least deviation of the noise, as a share of the largest difference to the prediction: the fourth
 # power of their ratio is a float32
 _LEAST_DEVIATION = 1e-8
-# of a camera without read noise, in photons
-_LEAST_VARIANCE = 0.01
 _TINY = np.finfo(np.float32).tiny
-
-
-def noise_variance_of(
-    noisy: np.ndarray,
-    noise: float | tuple[float, float, float] | NoiseEstimate | list[NoiseEstimate] | None = None,
-) -> Callable[[np.ndarray], np.ndarray]:
-    """Variance of the noise as a function of the clean image.
-
-    Parameters
-    ----------
-    noisy : ndarray (S, (Z,) Y, X, C)
-    noise : float, (gain, offset, read noise), NoiseEstimate, or a list of one per channel, optional
-        Standard deviation; a camera; or what was estimated. None estimates it from `noisy`, channel
-        by channel and over all samples.
-
-    Returns
-    -------
-    callable
-        From clean images (S, (Z,) Y, X, C) to the variance of their noise.
-
-    Raises
-    ------
-    ConfigError
-        If a number is not finite, or not above 0 (read noise: below 0), or there are estimates of
-        another number of channels.
-    ImageError
-        If there are too few pixels to tell the noise from.
-    """
-    if noise is None:
-        try:
-            lines = [_line_of(estimate_noise(noisy[..., c])) for c in range(noisy.shape[-1])]
-        except ImageError as error:
-            raise ImageError(
-                f"{error} Give the noise, or take the prediction without the pixel itself "
-                "(output='prior')."
-            ) from None
-    elif isinstance(noise, NoiseEstimate):
-        lines = [_line_of(noise)]
-    elif isinstance(noise, list) and noise and all(isinstance(one, NoiseEstimate) for one in noise):
-        if len(noise) not in (1, noisy.shape[-1]):
-            raise ConfigError(
-                "noise must be one estimate, or one for each channel of the image. Received: "
-                f"{len(noise)} for {noisy.shape[-1]} channels."
-            )
-        lines = [_line_of(one) for one in noise]
-    else:
-        numbers = noise_numbers(noise)
-        if numbers is None:
-            raise ConfigError(
-                "noise must be a standard deviation above 0, or (gain, offset, read noise) with "
-                f"gain above 0 and read noise not below. Received: {noise!r}."
-            )
-        gain, offset, read = numbers if numbers.size == 3 else (0.0, 0.0, numbers[0])
-        least = max(read**2, _LEAST_VARIANCE * gain**2)
-        lines = [(gain, read**2 - gain * offset, least)]
-    slope, at_zero, least = np.array(lines, np.float32).T
-    return lambda clean: np.maximum(slope * clean + at_zero, least)
-
-
-def _line_of(estimate):
-    """Slope, value at zero and least value of variance over signal."""
-    least = 0.1 * estimate.sigma**2
-    if estimate.gain > 0:
-        least = max(least, min(estimate.variance_in_the_dark, estimate.sigma**2))
-    return estimate.gain, estimate.variance_at_zero, max(least, _TINY)
 
 
 def posterior_mean(

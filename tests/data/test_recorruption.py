@@ -3,12 +3,19 @@
 import numpy as np
 import pytest
 
+from n2v_tk.data.noise_moments import NoiseMoments
 from n2v_tk.data.recorruption import RecorruptedDataWrapper, recorrupt
 
 
-def residuals(noisy, clean, variance_of, alpha, seed=1):
-    pair = recorrupt(noisy, variance_of, alpha, np.random.default_rng(seed))
-    return [(part - clean).ravel().astype(float) for part in pair]
+def noise_of(variance, gain=0.0, third_slope=0.0):
+    """With ``gain * signal + variance``, and a third moment in proportion to it."""
+    return NoiseMoments([(gain, variance, 1e-3, third_slope, 0.0)])
+
+
+def residuals(noisy, clean, noise, alpha, seed=1):
+    """Of the second half of a pair, which is drawn the other way round."""
+    pair = recorrupt(noisy, noise, alpha, np.random.default_rng(seed), opposed=True)
+    return [(part[len(noisy) :] - clean).ravel().astype(float) for part in pair]
 
 
 @pytest.mark.parametrize("alpha", [0.2, 0.5, 1.0, 2.0])
@@ -16,7 +23,7 @@ def residuals(noisy, clean, variance_of, alpha, seed=1):
 def test_the_noise_of_a_pair_is_independent(alpha, shape, rng):
     clean = rng.uniform(50, 60, shape)
     noisy = clean + rng.normal(0, 10, shape)
-    more, less = residuals(noisy, clean, lambda signal: np.float32(100), alpha)
+    more, less = residuals(noisy, clean, noise_of(100), alpha)
     chance = 4 / np.sqrt(more.size)
     assert abs(np.corrcoef(more, less)[0, 1]) < chance
     # normal, so no correlation of squares either
@@ -30,7 +37,7 @@ def test_a_wrong_level_leaves_them_correlated(rng):
     clean = np.full((1, 256, 256, 1), 50.0)
     noisy = clean + rng.normal(0, 10, clean.shape)
     for variance, sign in ((60, 1), (150, -1)):
-        more, less = residuals(noisy, clean, lambda signal, v=variance: np.float32(v), 0.5)
+        more, less = residuals(noisy, clean, noise_of(variance), 0.5)
         assert sign * np.corrcoef(more, less)[0, 1] > 0.05
 
 
@@ -38,11 +45,7 @@ def test_variance_that_depends_on_the_signal_is_that_of_the_signal_not_of_the_pi
     clean = np.broadcast_to(np.linspace(20, 200, 512), (1, 512, 512))[..., None]
     gain = 2.0
     noisy = clean + rng.normal(0, 1, clean.shape) * np.sqrt(gain * clean)
-
-    def variance_of(signal):
-        return gain * np.maximum(signal, 1)
-
-    more, less = residuals(noisy, clean, variance_of, 0.5)
+    more, less = residuals(noisy, clean, noise_of(0, gain), 0.5)
     for part in (clean.ravel() < 60, clean.ravel() > 160):
         chance = 4 / np.sqrt(part.sum())
         assert abs(np.corrcoef(more[part], less[part])[0, 1]) < chance
@@ -51,18 +54,71 @@ def test_variance_that_depends_on_the_signal_is_that_of_the_signal_not_of_the_pi
     assert abs(added.mean()) < 4 * added.std() / np.sqrt(added.size)
 
 
+def cumulants(more, less):
+    """Of third order, of both with each other, over the deviations."""
+    more, less = ((part - part.mean()) / part.std() for part in (more, less))
+    return np.array([np.mean(more * less), np.mean(more**2 * less), np.mean(more * less**2)])
+
+
+@pytest.mark.parametrize("alpha", [0.05, 0.3, 1.0, 1.5])
+@pytest.mark.parametrize("most", [30, 90], ids=["few", "many"])
+@pytest.mark.parametrize("multiplied", [1, 1.5], ids=["poisson", "electron multiplier"])
+def test_photons_of_a_pair_have_no_cumulants_in_common_up_to_third_order(alpha, multiplied, most):
+    rng = np.random.default_rng(4)
+    clean = np.broadcast_to(np.linspace(0.4 * most, most, 800), (1, 800, 800))[..., None]
+    gain, slope = 3.0, 3.0 * multiplied
+    if multiplied == 1:
+        noisy = gain * rng.poisson(clean)
+    else:
+        noisy = gain / 2 * rng.gamma(rng.poisson(clean))
+    clean = clean * gain * (1 if multiplied == 1 else 0.5)
+    chance = 5 / np.sqrt(clean.size)
+    found = cumulants(*residuals(noisy, clean, noise_of(0, gain, slope), alpha))
+    assert np.abs(found).max() < chance + (0.002 if multiplied == 1 else 0.01)
+    # which those of the variance alone have
+    found = cumulants(*residuals(noisy, clean, noise_of(0, gain), alpha))
+    noise = noisy - clean
+    skewness = np.mean(noise**3) / noise.std() ** 3
+    expected = skewness / ((1 + alpha**2) * np.sqrt(1 + 1 / alpha**2))
+    assert found[1] == pytest.approx(expected, rel=0.15, abs=chance / 2)
+
+
+def test_photons_with_read_noise(rng):
+    """Twelve photons and read noise of three: of 21 of the variance 9 have no third moment."""
+    clean = np.full((1, 700, 700, 1), 12.0)
+    noisy = rng.poisson(clean) + rng.normal(0, 3, clean.shape)
+    noise = NoiseMoments([(1.0, 9.0, 9.0, 1.0, 9.0)])
+    found = cumulants(*residuals(noisy, clean, noise, 0.3))
+    assert np.abs(found).max() < 0.01
+    assert cumulants(*residuals(noisy, clean, noise_of(9.0, 1.0, 1.0), 0.3))[1] < -0.02
+
+
+def test_the_noise_of_few_photons_is_uncorrelated(rng):
+    """Down to one, of which most pixels have none or one."""
+    for photons in (1, 3):
+        noisy = rng.poisson(np.full((1, 600, 600, 1), photons)).astype(float)
+        more, less = residuals(noisy, photons, noise_of(0, 1.0, 1.0), 0.3)
+        assert np.abs(cumulants(more, less)).max() < 0.03
+        assert more.var() == pytest.approx(1.09 * photons, rel=0.03)
+        # dark pixels have no noise to add
+        dark = noisy.ravel() == 0
+        assert np.abs(more[dark] + photons).max() < 0.1
+
+
 def test_the_pixel_itself_is_left_out_at_the_edge_too(rng):
     seen = []
 
-    def variance_of(signal):
-        seen.append(signal)
-        return np.float32(1)
+    class Seeing(NoiseMoments):
+        def variance(self, signal):
+            seen.append(signal)
+            return super().variance(signal)
 
+    noise = Seeing([(0.0, 1.0, 1.0, 0.0, 0.0)])
     noisy = np.zeros((1, 6, 6, 1), np.float32)
     for place in ((0, 0), (0, 3), (5, 5), (2, 2)):
         changed = noisy.copy()
         changed[0, *place, 0] = 8.0
-        recorrupt(changed, variance_of, 1.0, rng)
+        recorrupt(changed, noise, 1.0, rng)
         assert seen[-1][0, *place, 0] == pytest.approx(0, abs=1e-5)
     assert seen[-1][0, 1, 2, 0] == pytest.approx(1.0, rel=1e-5)
 
@@ -72,7 +128,7 @@ def test_batches_repeat_and_are_drawn_anew(rng):
 
     def data(epoch=0):
         made = RecorruptedDataWrapper(
-            images, lambda signal: np.float32(100), 0.5, 4, 3, (32, 32), augment=True, seed=3,
+            images, noise_of(100), 0.5, 4, 3, (32, 32), augment=True, seed=3,
             scaling=(np.array([50.0]), np.array([10.0])),
         )  # fmt: skip
         made.epoch = epoch
@@ -97,7 +153,7 @@ def test_batches_repeat_and_are_drawn_anew(rng):
 @pytest.mark.parametrize("size", [1, 3])
 def test_batches_of_odd_sizes(size, rng):
     images = rng.normal(50, 10, (1, 64, 64, 1))
-    data = RecorruptedDataWrapper(images, lambda s: np.float32(100), 0.5, size, 1, (32, 32), seed=3)
+    data = RecorruptedDataWrapper(images, noise_of(100), 0.5, size, 1, (32, 32), seed=3)
     assert data[0][0].shape == data[0][1].shape == (size, 32, 32, 1)
 
 
@@ -108,7 +164,7 @@ def test_opposed_noise_makes_the_gradient_of_the_loss_vary_less(rng):
     def gradient(seed, opposed):
         draws = np.random.default_rng(seed)
         many = image if opposed else np.concatenate([image, image])
-        x, y = recorrupt(many, lambda signal: np.float32(0.5), 0.2, draws, opposed)
+        x, y = recorrupt(many, noise_of(0.5), 0.2, draws, opposed)
         return np.mean(2 * (0.5 * x - y) * x)
 
     spreads = [np.std([gradient(i, opposed) for i in range(200)]) for opposed in (True, False)]

@@ -1,5 +1,7 @@
 """Recorrupted-to-Recorrupted: pairs of single noisy images."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -79,7 +81,7 @@ def test_too_little_noise_said_leaves_noise_and_the_posterior_takes_the_level_of
 
 def variance_at(model, images, signal):
     channels = images[0].shape[-1]
-    found = model._noise_variance(images)(np.full((1, 4, 4, channels), signal, np.float32))
+    found = model._moments(images).variance(np.full((1, 4, 4, channels), signal, np.float32))
     return np.broadcast_to(found, (1, 4, 4, channels))[0, 0, 0]
 
 
@@ -191,11 +193,48 @@ def test_the_estimate_is_what_estimate_noise_says(rng):
     assert variance_at(model, [X], 50)[0] == pytest.approx(told, rel=0.02)
 
 
-def test_noise_of_few_photons_is_warned_of(rng):
+@pytest.mark.parametrize("level", [None, (12.0, 0.0, 0.0)])
+def test_noise_of_few_photons_goes(level, rng):
+    """Better than with the same variance alone, which takes the noise for normal."""
+    clean = smooth()
+    X = 12.0 * rng.poisson(clean / 12.0)
+    errors = []
+    for as_normal in (False, True):
+        model = R2R(R2RConfig(X, noise_level=level, **FAST), basedir=None)
+        if as_normal:
+            model._moments = partial(without_third, model._moments)
+        model.train(X, epochs=6, verbose=0)
+        errors.append(
+            np.mean([error(model.predict(x, "YXC"), c) for x, c in zip(X, clean, strict=True)])
+        )
+    assert errors[0] < 0.7 * errors[1]
+    assert errors[0] < error(X, clean) / 8
+
+
+def without_third(moments_of, images):
+    moments = moments_of(images)
+    moments.photon = np.zeros_like
+    return moments
+
+
+def test_other_noise_than_normal_and_of_photons_is_warned_of(rng):
     clean = smooth(2)
-    X = 20.0 * rng.poisson(clean / 20.0)
-    model = R2R(R2RConfig(X, **FAST), basedir=None)
-    with pytest.warns(
-        UserWarning, match=r"not seem to be normal.*skewness of 0\.[2-9].*method 'n2v'"
-    ):
-        model.train(X, epochs=1, steps_per_epoch=1, verbose=0)
+    exponential = clean + 20 * rng.exponential(1, clean.shape)
+    photons = 20.0 * rng.poisson(clean / 20.0)
+    few = 60.0 * rng.poisson(smooth(2, 384) / 60.0)
+    for X, level, what in (
+        (exponential, None, "level has 0"), (exponential, 20.0, "level has 0"),
+        (photons, 45.0, "level has 0"), (few, None, "fewer than four photons"),
+    ):  # fmt: skip
+        model = R2R(R2RConfig(X, noise_level=level, **FAST), basedir=None)
+        with pytest.warns(
+            UserWarning,
+            match=rf"normal or that of enough photons.*skewness of \d.*{what}.*method 'n2v'",
+        ):
+            model.train(X, epochs=1, steps_per_epoch=1, verbose=0)
+    # of a camera that counts them no number is too small, nor is any channel's
+    model = R2R(R2RConfig(few, noise_level=(60.0, 0.0, 0.0), **FAST), basedir=None)
+    model.train(few, epochs=1, steps_per_epoch=1, verbose=0)
+    X = np.concatenate([rng.normal(clean, 20), exponential], axis=-1)
+    with pytest.warns(UserWarning, match="not seem to be normal"):
+        R2R(R2RConfig(X, **FAST), basedir=None).train(X, epochs=1, steps_per_epoch=1, verbose=0)

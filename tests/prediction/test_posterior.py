@@ -2,10 +2,8 @@ import numpy as np
 import pytest
 from scipy.ndimage import convolve
 
-from n2v_tk import estimate_noise
-from n2v_tk.data.noise_estimation import NoiseEstimate
-from n2v_tk.errors import ConfigError, ImageError
-from n2v_tk.prediction.posterior import noise_variance_of, own_share, posterior_mean
+from n2v_tk.data.noise_moments import noise_moments
+from n2v_tk.prediction.posterior import own_share, posterior_mean
 
 
 def error(a, b):
@@ -116,66 +114,15 @@ def test_samples_and_channels_have_nothing_to_do_with_each_other(rng):
             np.testing.assert_allclose(result[one], alone, atol=1e-5)
 
 
-def test_the_variance_of_the_noise(rng):
-    clean = np.array([0.0, 100.0, 1000.0]).reshape(1, 1, 3, 1)
-
-    def variance(noise):
-        return noise_variance_of(clean, noise)(clean).ravel()
-
-    np.testing.assert_allclose(variance(3.0), 9.0)
-    # gain (signal - offset) + read noise squared, and no less than in the dark
-    np.testing.assert_allclose(variance((2.0, 100.0, 5.0)), [25.0, 25.0, 1825.0])
-    estimate = NoiseEstimate(20.0, 2.0, 50.0, -100.0, 40.0)
-    np.testing.assert_allclose(variance(estimate), [40.0, 100.0, 1900.0])
-    flat = NoiseEstimate(20.0, 0.0, np.nan, 400.0, 500.0)
-    np.testing.assert_allclose(variance(flat), 400.0)
-
-
-def test_a_camera_without_read_noise(rng):
-    """As `NoiseEstimate.camera` tells of one with an empty background."""
-    clean = np.array([100.0, 300.0])
-    variance = noise_variance_of(clean.reshape(1, 1, 2, 1), (2.0, 100.0, 0.0))(clean)
-    np.testing.assert_allclose(variance, [0.04, 400.0])
-
-
 @pytest.mark.parametrize("background", [0.0, 100.0])
 def test_what_shows_no_noise_is_given_back(background):
     """Of an empty channel with some bright pixels, whose noise is estimated as 0."""
     noisy = np.full((1, 96, 96, 1), background, np.float32)
     noisy[0, 10:90:20, 10:90:20] += 3
     predicted = np.full_like(noisy, background + 0.1)
-    variance = noise_variance_of(noisy)(predicted)
+    variance = noise_moments(noisy).variance(predicted)
     own = own_share(lambda image: 0 * image + predicted, noisy, predicted, variance)
     result = posterior_mean(noisy, predicted, variance, own)
     dark = noisy == background
     np.testing.assert_allclose(result[dark], background, atol=1e-5)
     assert np.isfinite(result).all()
-
-
-def test_estimates_are_of_each_channel():
-    one = NoiseEstimate(1.0, 0.0, np.nan, 1.0, 1.0)
-    image = np.zeros((1, 8, 8, 3))
-    assert noise_variance_of(image, [one] * 3)(image).shape == image.shape
-    with pytest.raises(ConfigError, match="2 for 3 channels"):
-        noise_variance_of(image, [one] * 2)
-
-
-def test_channels_are_estimated_on_their_own(rng):
-    noisy = rng.normal(100, [[[[5.0, 20.0]]]], (1, 256, 256, 2))
-    variance = noise_variance_of(noisy)(noisy)
-    for c in range(2):
-        expected = estimate_noise(noisy[..., c]).sigma ** 2
-        np.testing.assert_allclose(variance[..., c].mean(), expected, rtol=0.1)
-
-
-@pytest.mark.parametrize(
-    "noise", [0, -1, np.nan, "a", [], (1, 2), (0, 0, 1), (1, 0, -1), [[1, 2], 3]]
-)
-def test_noise_that_is_none(noise):
-    with pytest.raises(ConfigError, match="Received"):
-        noise_variance_of(np.zeros((1, 64, 64, 1)), noise)
-
-
-def test_too_few_pixels_to_tell_the_noise_from():
-    with pytest.raises(ImageError, match=r"Too few pixels.*Give the noise"):
-        noise_variance_of(np.zeros((1, 32, 32, 1)))
