@@ -38,7 +38,7 @@ def run(
     from ..plot import before_after
 
     clean = cell().astype("float32")
-    noisy = poisson_gaussian(clean, GAIN, READ_NOISE, seed=training["settings"]["train_seed"] or 0)
+    noisy = poisson_gaussian(clean, GAIN, READ_NOISE, seed=seed or 0)
     image = Image(noisy, "YX")
     model = make_model([image], training, None, device)
     train_model(console, model, [image], free_folder(output / "demo"))

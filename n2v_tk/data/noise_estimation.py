@@ -50,13 +50,10 @@ class NoiseEstimate:
         Third moment of neighbouring differences over the cube of their standard deviation: 0 for
         normal noise, one over the root of the number of photons for shot noise, more behind an
         electron multiplier. Fine texture may have one too, and lessens that of the noise.
-    third_slope : float
-        Slope of the third moment over the variance, in grey values: the gain for shot noise, up to
-        1.5 times that behind an electron multiplier. 0 without a gain. Uncertain by half from an
-        image of 128 x 128, by a sixth from one of 512 x 512.
     normal_variance : float
-        Variance of what has no third moment, as read noise has none: the third moment of all noise
-        is ``third_slope * (variance - normal_variance)``.
+        Variance of what has no third moment, as read noise has none, by the third moments that are
+        seen: that of all noise is ``gain * (variance - normal_variance)`` where it comes from
+        photons.
     mean : float
         Of the image, in grey values.
     """
@@ -67,7 +64,6 @@ class NoiseEstimate:
     variance_at_zero: float
     variance_in_the_dark: float
     skewness: float = 0.0
-    third_slope: float = 0.0
     normal_variance: float = 0.0
     mean: float = 0.0
 
@@ -198,7 +194,7 @@ def estimate_noise_of_planes(planes: Sequence[np.ndarray], what: str = "") -> No
             f"{_LEAST_BLOCKS} blocks of {_BLOCK} x {_BLOCK} pixels along Y and X are needed; axes "
             "say which those are, where they are not the last two."
         )
-    _, variance, (gain, at_zero), (third_slope, normal) = _photon_transfer(blocks)
+    _, variance, (gain, at_zero), normal = _photon_transfer(blocks)
     at_mean = max(gain * blocks.means.mean() + at_zero, 0.0)
     # bright spots on dark ground, and dark ones on bright, have third moments of their own
     second = blocks.variances.mean()
@@ -210,7 +206,6 @@ def estimate_noise_of_planes(planes: Sequence[np.ndarray], what: str = "") -> No
         variance_at_zero=float(at_zero),
         variance_in_the_dark=float(variance[0]),
         skewness=float(skewness),
-        third_slope=float(third_slope),
         normal_variance=float(normal),
         mean=float(blocks.means.mean()),
     )
@@ -263,7 +258,7 @@ def _blocks(planes):
 
 
 def _photon_transfer(blocks):
-    """Signal and variance in bins of brightness, and the lines of variance and of third moments.
+    """Signal and variance in bins of brightness, the line of variance, and what of it is normal.
 
     In every bin the variances of the smoothest blocks count, brought to the mean of all by what
     pure noise would show there.
@@ -279,30 +274,43 @@ def _photon_transfer(blocks):
         counts.append(len(group))
     signal, smooth, thirds, counts = map(np.array, (signal, smooth, thirds, counts))
     variance = smooth / _SHOWN
-    line, third_line = _line(signal, variance, counts), (0.0, 0.0)
+    line = _line(signal, variance, counts)
     for _ in range(3):
         if line[0] > 0:
-            above_0 = np.maximum(variance, max(variance.max() * 1e-6, np.finfo(float).tiny))
-            third_line = slope, normal = _third_line(above_0, thirds, line[0])
-            squared_skew = (slope * (above_0 - normal)) ** 2 / above_0**3
-            squared_skew = np.minimum(squared_skew, _MOST_SQUARED_SKEW)
+            squared_skew = _squared_skew(_above_0(variance), thirds, line[0])
             variance = smooth / (_SHOWN * (1 - _LESS_BY_SKEW * squared_skew))
             line = _line(signal, variance, counts)
-    return signal, variance, line, third_line if line[0] > 0 else (0.0, 0.0)
+    return signal, variance, line, _normal_variance(_above_0(variance), thirds, counts, line[0])
 
 
-def _third_line(variance, thirds, gain):
-    """Slope of third moments over the variance, and the variance where they begin.
+def _above_0(variance):
+    return np.maximum(variance, max(variance.max() * 1e-6, np.finfo(float).tiny))
 
-    They follow the variance above that of the read noise, in proportion to the gain: once for
-    Poisson noise, 1.5 times behind an electron multiplier.
+
+def _normal_variance(variance, thirds, counts, gain):
+    """Variance of noise without third moments, where that of photons has gain times its own.
+
+    A third moment is known to the power 1.5 of the variance.
+    """
+    if not gain > 0:
+        return 0.0
+    weights = counts * (variance.min() / variance) ** 3
+    return max(0.0, np.average(variance - thirds / gain, weights=weights))
+
+
+def _squared_skew(variance, thirds, gain):
+    """Of noise whose variance grows with the signal by a gain.
+
+    Third moments follow the variance above that of the read noise, in proportion to the gain: once
+    for Poisson noise, 1.5 times behind an electron multiplier.
     """
     weights = variance.min() / variance
     slope, at_zero = 0.0, 0.0
     if len(variance) > 2 and np.ptp(variance) > 1e-9 * variance.max():
         slope, at_zero = np.polyfit(variance, thirds, 1, w=weights**1.5)
     slope = np.clip(slope, 0.0, 1.5 * gain)
-    return slope, np.clip(-at_zero / slope, 0.0, variance.min()) if slope > 0 else 0.0
+    read = np.clip(-at_zero / slope, 0.0, variance.min()) if slope > 0 else 0.0
+    return np.minimum((slope * (variance - read)) ** 2 / variance**3, _MOST_SQUARED_SKEW)
 
 
 def _line(signal, variance, counts):

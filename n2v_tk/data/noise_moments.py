@@ -18,14 +18,14 @@ class NoiseMoments:
 
     Parameters
     ----------
-    lines : sequence of (gain, variance at 0, least variance, third slope, normal variance)
+    lines : sequence of (gain, variance at 0, least variance, normal variance)
         One for all channels, or one for each. Variance is ``gain * signal + variance at 0`` or the
-        least one, the third moment ``third slope * (variance - normal variance)`` or 0.
+        least one, the third moment ``gain * (variance - normal variance)`` or 0.
     """
 
     def __init__(self, lines):
         lines = np.array(lines, np.float32).T
-        self._gain, self._at_zero, self._least, self._third_slope, self._normal = lines
+        self._gain, self._at_zero, self._least, self._normal = lines
 
     def variance(self, signal: np.ndarray) -> np.ndarray:
         """Of the noise of clean images (S, (Z,) Y, X, C), in squared units."""
@@ -36,7 +36,7 @@ class NoiseMoments:
 
         That of a camera is its gain, less where read noise is part of the variance.
         """
-        return self._third_slope * np.maximum(1 - self._normal / self.variance(signal), 0)
+        return self._gain * np.maximum(1 - self._normal / self.variance(signal), 0)
 
 
 def noise_moments(
@@ -85,12 +85,11 @@ def noise_moments(
         )
     gain, offset, read = numbers if numbers.size == 3 else (0.0, 0.0, numbers[0])
     least = max(read**2, _LEAST_VARIANCE * gain**2, _TINY)
-    return NoiseMoments([(gain, read**2 - gain * offset, least, gain, read**2)])
+    return NoiseMoments([(gain, read**2 - gain * offset, least, read**2)])
 
 
 def _line_of(estimate):
     least = 0.1 * estimate.sigma**2
     if estimate.gain > 0:
         least = max(least, min(estimate.variance_in_the_dark, estimate.sigma**2))
-    variance = (estimate.gain, estimate.variance_at_zero, max(least, _TINY))
-    return *variance, estimate.third_slope, estimate.normal_variance
+    return estimate.gain, estimate.variance_at_zero, max(least, _TINY), estimate.normal_variance

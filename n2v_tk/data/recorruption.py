@@ -33,9 +33,10 @@ def recorrupt(
     for its third moment, with which both cumulants of third order of the pair are 0. Where there
     are few photons, a share ``p = alpha**2 / (1 + alpha**2)`` of them, drawn one by one, becomes
     the target and the others the input, each scaled to the image: noise of Poisson's is
-    independent then. Elsewhere z is ``a * g - b * (g**2 - 1)`` of normal g. For the signal stands
-    the mean of the nearest pixels, the pixel itself left out. It counts where there is read noise
-    too, and its own noise then changes the variance of z by a few hundredths at single photons.
+    independent then (Monroy, Bacca, Tachella. Generalized Recorrupted-to-Recorrupted, CVPR 2025).
+    Elsewhere z is ``a * g - b * (g**2 - 1)`` of normal g. For the signal stands the mean of the
+    nearest pixels, the pixel itself left out; where there is read noise too, its own noise changes
+    the variance of z by a few hundredths at single photons.
 
     Parameters
     ----------
