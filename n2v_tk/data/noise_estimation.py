@@ -51,9 +51,9 @@ class NoiseEstimate:
         normal noise, one over the root of the number of photons for shot noise, more behind an
         electron multiplier. Fine texture may have one too, and lessens that of the noise.
     normal_variance : float
-        Variance of what has no third moment, as read noise has none, by the third moments that are
-        seen: that of all noise is ``gain * (variance - normal_variance)`` where it comes from
-        photons.
+        Variance of that part of the noise which has no third moment, as read noise has none. It is
+        told by the third moments that are seen, which are those of photons: ``gain * (variance -
+        normal_variance)``.
     mean : float
         Of the image, in grey values.
     """
