@@ -66,8 +66,7 @@ def recorrupt(
     """
     noisy, alpha = np.asarray(noisy, np.float32), np.float32(alpha)
     signal = _around(noisy)
-    variance = np.asarray(noise.variance(signal), np.float32)
-    photon = np.broadcast_to(noise.photon(signal), noisy.shape)
+    variance, photon = noise.variance(signal), noise.photon(signal)
     # that of z
     deviation = np.sqrt(np.maximum(variance + photon * (noisy - signal), 0))
     added = _lopsided(deviation, (1 / alpha - alpha) * photon, rng)
